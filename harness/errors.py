@@ -1,0 +1,15 @@
+"""The one exception that stands for a wrong input, not for a fault of the program."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ConfigurationError(ValueError):
+    """A file, key or argument is wrong; the message names it and says what would be right."""
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """Return a hint for a misspelled word: the nearest valid one, else all of them."""
+    choices = sorted(valid)
+    close = difflib.get_close_matches(word, choices, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"valid: {', '.join(choices) or 'none'}"

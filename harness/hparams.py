@@ -1,0 +1,94 @@
+"""Hyperparameters: TOML values poured into a method's Config, strictly."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from harness.cell import Cell, Named, Value
+from harness.errors import ConfigurationError, nearest
+from methods import METHODS
+
+PRESETS = ("paper", "default", "tuned")
+
+
+def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
+    """Return the hyperparameters of a preset: ``[<preset>.all]`` under ``[<preset>.<scenario>]``.
+
+    ``tuned`` is what ``tune --write`` changed over ``default``.
+
+    Raises:
+        ConfigurationError: An unknown key, or a field without a value.
+    """
+    tables, file = _tables(method), f"methods/hparams/{method}.toml"
+    names = ("default", "tuned") if preset == "tuned" else (preset,)
+    layers = [tables.get(name, {}).get(table, {}) for name in names for table in ("all", scenario)]
+    values = {key: _frozen(value) for layer in layers for key, value in layer.items()}
+    fields = [f.name for f in dataclasses.fields(METHODS[method].Config)]
+    for key in values.keys() - set(fields):
+        raise ConfigurationError(
+            f"{file} [{preset}.{scenario}]: unknown key {key!r}; {nearest(key, fields)}"
+        )
+    if missing := sorted(set(fields) - values.keys()):
+        raise ConfigurationError(
+            f"{file} [{preset}.all]: no value for {', '.join(missing)}; add it there or under "
+            f"[{preset}.{scenario}]"
+        )
+    return values
+
+
+def load_config(cell: Cell) -> Any:
+    """Build the Config of a cell: its preset's values, overridden by its fields.
+
+    Raises:
+        ConfigurationError: An unknown key, a missing value or a value of the wrong type.
+    """
+    return build_config(cell.method, cell.scenario, cell.preset, cell.fields)
+
+
+def build_config(method: str, scenario: str, preset: str, fields: Named = ()) -> Any:
+    """Build ``METHODS[method].Config`` from a preset and overriding fields.
+
+    Raises:
+        ConfigurationError: An unknown key, a missing value or a value of the wrong type.
+    """
+    values = preset_values(method, scenario, preset)
+    for name, value in fields:
+        if name not in values:
+            raise ConfigurationError(
+                f"method {method!r} has no field {name!r}; {nearest(name, values)}"
+            )
+        values[name] = value
+    config = METHODS[method].Config
+    try:
+        checked = _model(config).model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(
+            f"methods/hparams/{method}.toml [{preset}.{scenario}]: field "
+            f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
+        ) from None
+    return config(**dict(checked))
+
+
+@cache
+def _model(config: type[Any]) -> type[BaseModel]:
+    """Return a pydantic twin of a Config: strict about types, where dataclasses check nothing."""
+    fields: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(config).items()}
+    return create_model(config.__name__, __config__=ConfigDict(strict=True), **fields)
+
+
+@cache
+def _tables(method: str) -> Mapping[str, Any]:
+    source = resources.files("methods") / "hparams" / f"{method}.toml"
+    if not source.is_file():
+        return {name: {"all": {}} for name in PRESETS}
+    return tomllib.loads(source.read_text())
+
+
+def _frozen(value: Any) -> Value:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -1,0 +1,167 @@
+"""Runs one cell: the only training loop of the project."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.cell import Cell
+from harness.hparams import load_config
+from harness.seeding import Purpose, method_rngs, stream
+from methods import METHODS
+from methods.base import Method, State, generator_state, set_generator_state
+from methods.reference import Reference
+from scenarios import SCENARIOS
+from scenarios.base import Scenario
+
+
+class Training:
+    """One cell in the making: everything that changes while it runs.
+
+    ``while not training.done: row = training.advance()`` is a whole run. Between two calls the
+    state can be saved and loaded, and the run continues bit for bit.
+
+    Attributes:
+        episode: Training episodes played.
+        step: Environment steps while training.
+        evaluation: Evaluations made.
+        train_s: Seconds spent training.
+        evaluate_s: Seconds spent evaluating.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.scenario = SCENARIOS[cell.scenario](**dict(cell.options))
+        self.method = build_method(cell, self.scenario)
+        self.n_evaluations = cell.budget.evaluations if self.method.learns else 1
+        self._world = stream(cell.seed, Purpose.TRAIN_WORLD)
+        self._act = stream(cell.seed, Purpose.TRAIN_ACT)
+        self.episode = self.step = self.evaluation = 0
+        self.train_s = self.evaluate_s = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether the last evaluation was made."""
+        return self.evaluation == self.n_evaluations
+
+    def advance(self) -> dict[str, Any]:
+        """Train until the next evaluation is due, make it, and return what it showed.
+
+        Returns:
+            ``evaluation``, ``episode``, ``step``; ``metrics``, means over the evaluation's
+            episodes; ``train``, means of what the method reported since the last evaluation;
+            ``episodes``, each metric of each evaluation episode; and, from the last evaluation,
+            ``traces`` of its first episode.
+
+        Raises:
+            FloatingPointError: A training figure is not finite.
+        """
+        started = time.perf_counter()
+        reported: defaultdict[str, list[float]] = defaultdict(list)
+        while self.method.learns and not self._evaluation_due():
+            self._train_episode(reported)
+        trained = time.perf_counter()
+        self.evaluation += 1
+        row = {
+            "evaluation": self.evaluation,
+            "episode": self.episode,
+            "step": self.step,
+            "train": {name: float(np.mean(values)) for name, values in reported.items()},
+            **self._evaluate(),
+        }
+        self.train_s += trained - started
+        self.evaluate_s += time.perf_counter() - trained
+        return row
+
+    def _evaluation_due(self) -> bool:
+        budget, share = self.cell.budget, (self.evaluation + 1) / self.n_evaluations
+        return self.episode >= budget.episodes * share and self.step >= budget.steps * share
+
+    def _train_episode(self, reported: defaultdict[str, list[float]]) -> None:
+        ts = self.scenario.reset(self._world)
+        while not ts.last:
+            actions = self.method.act(ts, self._act, explore=True)
+            next_ts = self.scenario.step(actions)
+            for name, value in self.method.observe(ts, actions, next_ts).items():
+                if not math.isfinite(value):
+                    raise FloatingPointError(
+                        f"{name} is {value} at environment step {self.step + 1}, training "
+                        f"episode {self.episode + 1}"
+                    )
+                reported[name].append(value)
+            ts = next_ts
+            self.step += 1
+        self.episode += 1
+
+    def _evaluate(self) -> dict[str, Any]:
+        played = [self._evaluation_episode(k) for k in range(self.cell.budget.evaluation_episodes)]
+        episodes = {name: [m[name] for m, _ in played] for name in played[0][0]}
+        metrics = {name: float(np.mean(values)) for name, values in episodes.items()}
+        for name in played[0][1]:
+            values = np.concatenate([traces[name].ravel() for _, traces in played])
+            metrics[f"{name}_mean"], metrics[f"{name}_sd"] = values.mean(), values.std()
+        row: dict[str, Any] = {
+            "metrics": {name: float(value) for name, value in metrics.items()},
+            "episodes": episodes,
+        }
+        if self.done:
+            row["traces"] = {k: v.round(4).tolist() for k, v in played[0][1].items()}
+        return row
+
+    def _evaluation_episode(self, k: int) -> tuple[Mapping[str, float], dict[str, np.ndarray]]:
+        """Play evaluation episode k: the same world at every evaluation and for every method."""
+        world = stream(self.cell.seed, Purpose.EVAL_WORLD, k)
+        act = stream(self.cell.seed, Purpose.EVAL_ACT, self.evaluation, k)
+        traces: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+        ts = self.scenario.reset(world)
+        while not ts.last:
+            actions = self.method.act(ts, act, explore=False)
+            for name, value in self.method.traces().items():
+                traces[name].append(value)
+            ts = self.scenario.step(actions)
+        return self.scenario.metrics(), {name: np.array(v) for name, v in traces.items()}
+
+    def state_dict(self) -> State:
+        """Return everything that the rest of the run depends on."""
+        return {
+            "method": self.method.state_dict(),
+            "world": generator_state(self._world),
+            "act": generator_state(self._act),
+            "episode": self.episode,
+            "step": self.step,
+            "evaluation": self.evaluation,
+            "train_s": self.train_s,
+            "evaluate_s": self.evaluate_s,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from ``state_dict``."""
+        self.method.load_state_dict(state["method"])
+        set_generator_state(self._world, state["world"])
+        set_generator_state(self._act, state["act"])
+        self.episode, self.step = state["episode"], state["step"]
+        self.evaluation = state["evaluation"]
+        self.train_s, self.evaluate_s = state["train_s"], state["evaluate_s"]
+
+
+def build_method(cell: Cell, scenario: Scenario) -> Method:
+    """Build the cell's method, with its hyperparameters and streams, for a scenario."""
+    method, config, rngs = METHODS[cell.method], load_config(cell), method_rngs(cell.seed)
+    if issubclass(method, Reference):
+        return method(scenario.spec, config, rngs, policies=scenario.references())
+    return method(scenario.spec, config, rngs)
+
+
+def run_cell(cell: Cell) -> list[dict[str, Any]]:
+    """Train and evaluate a cell in one go, without leaving a record.
+
+    Returns:
+        One row per evaluation, as ``Training.advance`` describes.
+    """
+    training, rows = Training(cell), []
+    while not training.done:
+        rows.append(training.advance())
+    return rows

@@ -1,0 +1,17 @@
+"""The methods under comparison, and the table of their names."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from methods.base import Method
+from methods.dqn import DQN
+from methods.random_policy import RandomPolicy
+from methods.reference import Reference
+
+METHODS: Mapping[str, type[Method]] = MappingProxyType(
+    {
+        "random": RandomPolicy,
+        "reference": Reference,
+        "dqn": DQN,
+    }
+)

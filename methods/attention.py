@@ -1,0 +1,123 @@
+"""Graph convolution by attention over neighbors (Jiang et al., 2020, Section 4), stacked.
+
+Per layer and head m: ``alpha_ij = softmax_{j in N_i}(q_i . k_j / sqrt(d))``, and
+``h'_i = relu(W_o concat_m(sum_j alpha_ij v_j))``; queries, keys and values are ReLU layers as in
+the authors' code. N_i contains i; others are masked out before the softmax.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from methods.nets import MLP, Init, Linear, agents_first
+
+
+class GraphAttention(nn.Module):
+    """One convolution: every agent looks at its neighbors' features."""
+
+    def __init__(
+        self,
+        n_networks: int,
+        units: int,
+        heads: int,
+        head_size: int,
+        generator: torch.Generator,
+        init: Init,
+    ) -> None:
+        super().__init__()
+        self._heads, self._head_size = heads, head_size
+        self.project = Linear(n_networks, units, 3 * heads * head_size, generator, init)
+        self.out = Linear(n_networks, heads * head_size, units, generator, init)
+
+    def forward(
+        self,
+        h: Float[Tensor, "agents batch units"],
+        graph: Bool[Tensor, "batch agents agents"],
+    ) -> Float[Tensor, "agents batch units"]:
+        """Mix each agent's features with those of its neighbors."""
+        agents, batch, _ = h.shape
+        qkv = torch.relu(self.project(h)).view(agents, batch, 3, self._heads, self._head_size)
+        q, k, v = qkv.permute(2, 1, 3, 0, 4)  # each [batch, heads, agents, head_size]
+        mixed = masked_attention(q, k, v, graph)
+        flat = mixed.permute(2, 0, 1, 3).reshape(agents, batch, -1)
+        return torch.relu(self.out(flat))
+
+
+class GraphNetwork(nn.Module):
+    """Encoder, graph convolutions and a linear head, one network per agent or one for all.
+
+    Args:
+        n_networks: Networks in the stack: the number of agents, or 1 for shared parameters.
+        n_in: Features of one agent's input.
+        hidden: Widths of the encoder [units].
+        layers: Graph convolutions; with 0 an agent looks at nobody.
+        heads: Attention heads per convolution.
+        head_size: Units of one head.
+        n_out: Outputs per agent.
+        skip: Whether the head sees the features of every depth, as in DGN, or of the last only.
+        generator: Source of the initial weights.
+        init: Distribution of the initial weights.
+    """
+
+    def __init__(
+        self,
+        n_networks: int,
+        n_in: int,
+        hidden: tuple[int, ...],
+        layers: int,
+        heads: int,
+        head_size: int,
+        n_out: int,
+        *,
+        skip: bool,
+        generator: torch.Generator,
+        init: Init,
+    ) -> None:
+        super().__init__()
+        units = hidden[-1]
+        self._skip = skip
+        self.encoder = MLP(n_networks, (n_in, *hidden), generator, init, activate_last=True)
+        self.convolutions = nn.ModuleList(
+            GraphAttention(n_networks, units, heads, head_size, generator, init)
+            for _ in range(layers)
+        )
+        width = units * (layers + 1) if skip else units
+        self.head = Linear(n_networks, width, n_out, generator, init)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch agents n_in"],
+        graph: Bool[Tensor, "batch agents agents"],
+    ) -> Float[Tensor, "batch agents n_out"]:
+        """Compute the outputs of all agents."""
+        features = [self.encoder(agents_first(x))]
+        for convolution in self.convolutions:
+            features.append(convolution(features[-1], graph))
+        top = torch.cat(features, dim=2) if self._skip else features[-1]
+        return self.head(top).transpose(0, 1)
+
+
+def masked_attention(
+    q: Float[Tensor, "batch heads agents size"],
+    k: Float[Tensor, "batch heads agents size"],
+    v: Float[Tensor, "batch heads agents size"],
+    graph: Bool[Tensor, "batch agents agents"],
+) -> Float[Tensor, "batch heads agents size"]:
+    """Average values over each agent's neighborhood, weighted by query-key agreement."""
+    logits = q @ k.transpose(2, 3) * q.shape[3] ** -0.5
+    weights = logits.masked_fill(~graph.unsqueeze(1), -torch.inf).softmax(dim=3)
+    return weights @ v
+
+
+def slot_one_hot(
+    neighbors: Int64[Tensor, "batch agents slots"],
+) -> Bool[Tensor, "batch agents slots agents"]:
+    """Mark which agent stands in each neighbor slot; an empty slot has no mark."""
+    return neighbors.unsqueeze(3) == torch.arange(neighbors.shape[1])
+
+
+def graph_of(
+    neighbors: Int64[Tensor, "batch agents slots"],
+) -> Bool[Tensor, "batch agents agents"]:
+    """Return the graph that neighbor slots describe, every agent its own neighbor."""
+    return slot_one_hot(neighbors).any(dim=2) | torch.eye(neighbors.shape[1], dtype=torch.bool)

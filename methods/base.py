@@ -1,0 +1,143 @@
+"""What a method is: it picks joint actions and learns from what follows."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Shaped
+
+from scenarios.base import Actions, Spec, Timestep
+
+State: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rngs:
+    """The streams a method keeps: one per purpose, so a draw more in one shifts no other.
+
+    Attributes:
+        init: Initial parameters.
+        replay: Which stored transitions an update sees.
+        learn: Anything else that is drawn while learning.
+    """
+
+    init: torch.Generator
+    replay: np.random.Generator
+    learn: torch.Generator
+
+    def state_dict(self) -> State:
+        """Return the position of every stream."""
+        return {
+            "init": self.init.get_state(),
+            "replay": generator_state(self.replay),
+            "learn": self.learn.get_state(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Put every stream back where ``state_dict`` found it."""
+        self.init.set_state(state["init"])
+        set_generator_state(self.replay, state["replay"])
+        self.learn.set_state(state["learn"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Communication:
+    """What one agent sends to one neighbor in one environment step [floats].
+
+    Attributes:
+        execution: While acting with what was learned.
+        training: While learning, the former included.
+    """
+
+    execution: float
+    training: float
+
+
+class Method(ABC):
+    """A learner that controls every agent of one scenario.
+
+    Attributes:
+        Config: The frozen dataclass of the method's hyperparameters.
+        title: Its name in tables and legends.
+        description: One line for ``harness list``.
+        version: Raised whenever a change of the code changes what is learned.
+        learns: False for fixed policies, which are evaluated once and not trained.
+        centralized: Whether acting or learning needs more than neighbors exchange.
+        hops: How many edges away current information may come from when agent i acts; the
+            laws in ``tests/methods/test_every_method.py`` hold every method to it bit for bit.
+    """
+
+    Config: ClassVar[type[Any]]
+    title: ClassVar[str]
+    description: ClassVar[str]
+    version: ClassVar[str]
+    learns: ClassVar[bool] = True
+    centralized: ClassVar[bool] = False
+    hops: int
+
+    @abstractmethod
+    def __init__(self, spec: Spec, config: Any, rngs: Rngs) -> None: ...
+
+    @abstractmethod
+    def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
+        """Return what each agent acts on: its Q-values or logits. Pure: advances nothing."""
+
+    @abstractmethod
+    def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
+        """Choose one allowed action per agent; a first timestep clears any state of acting.
+
+        Args:
+            ts: What the agents see.
+            rng: Source of every draw; evaluation passes one of its own, so it cannot
+                disturb training.
+            explore: Whether to add the method's exploration.
+        """
+
+    @abstractmethod
+    def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
+        """Learn from one transition, when due; return what is worth plotting, if anything."""
+
+    def traces(self) -> Mapping[str, Shaped[np.ndarray, "agents"]]:
+        """What is worth keeping, per agent, of the step just acted on."""
+        return {}
+
+    @abstractmethod
+    def state_dict(self) -> State:
+        """Everything that training needs to continue bit for bit, between two episodes.
+
+        Tensors, numbers, strings and containers of them only, so that a checkpoint can be
+        loaded without executing anything.
+        """
+
+    @abstractmethod
+    def load_state_dict(self, state: State) -> None:
+        """Continue from ``state_dict`` of a method built with the same arguments."""
+
+    @property
+    @abstractmethod
+    def n_parameters(self) -> int:
+        """Numbers that training adjusts, target copies not counted."""
+
+    @property
+    @abstractmethod
+    def communication(self) -> Communication:
+        """What goes over an edge."""
+
+    @classmethod
+    def unsuitable(cls, spec: Spec, config: Any) -> str | None:
+        """Say why the method cannot play a scenario of these sizes; None when it can."""
+        return None
+
+
+def generator_state(rng: np.random.Generator) -> str:
+    """Return the position of a NumPy stream as JSON text."""
+    return json.dumps(rng.bit_generator.state)
+
+
+def set_generator_state(rng: np.random.Generator, state: str) -> None:
+    """Move a NumPy stream to a position written by ``generator_state``."""
+    rng.bit_generator.state = json.loads(state)

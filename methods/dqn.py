@@ -1,0 +1,51 @@
+"""Independent DQN: each agent learns its own Q from its own observation and reward.
+
+Source: Mnih et al., 2015; sizes and settings from Table 5 of paper 000.
+
+Departures from the source, each with its reason:
+
+1. Soft target updates (Table 5, "tau for soft update") in place of periodic copies.
+2. No frame stacking, no clipping of rewards or gradients: the scenarios need none.
+3. Double Q-learning (van Hasselt et al., 2016) is an option, off in the papers.
+4. Parameters may be shared by all agents; the papers do not say whether theirs were.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from methods.base import Communication, Rngs
+from methods.nets import MLP, agents_first, n_networks
+from methods.q_learning import QConfig, QLearner, Seen
+from scenarios.base import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DQNConfig(QConfig):
+    """Nothing beyond what every Q-learner has."""
+
+
+class DQN(QLearner):
+    """Independent Q-learning."""
+
+    Config = DQNConfig
+    title: ClassVar[str] = "DQN"
+    description: ClassVar[str] = "independent Q-learning, each agent for itself"
+    version: ClassVar[str] = "1"
+    hops = 0
+
+    def __init__(self, spec: Spec, config: DQNConfig, rngs: Rngs) -> None:
+        sizes = (spec.n_features, *config.hidden, spec.n_actions)
+        stack = n_networks(config.parameters, spec.n_agents)
+        super().__init__(spec, config, rngs, MLP(stack, sizes, rngs.init, config.init))
+
+    def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
+        """Compute Q_i(o_i, .), each agent from its own observation."""
+        return network(agents_first(seen.obs)).transpose(0, 1)
+
+    @property
+    def communication(self) -> Communication:
+        """Nothing is sent."""
+        return Communication(execution=0.0, training=0.0)

@@ -1,0 +1,264 @@
+"""Off-policy Q-learning on joint replay: what DQN, DGN, LToS and JointDQN have in common.
+
+A method built on it says how it computes Q-values (``q``) and, if it shapes rewards, how
+(``shaped_reward``). An update call draws ``sample_size`` joint transitions, computes their targets
+once from the target network, goes through them ``epochs`` times in minibatches of ``batch_size``,
+and moves the target network once. With ``sample_size = batch_size`` and one epoch that is the
+usual gradient step of DQN.
+"""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int64
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from methods.base import Method, Rngs, State
+from methods.nets import Init, Parameters, soft_update
+from methods.replay import Replay
+from scenarios.base import Actions, Spec, Timestep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QConfig:
+    """Hyperparameters of every Q-learner; values and sources are in ``methods/hparams``.
+
+    Attributes:
+        parameters: One network for all agents, or one per agent.
+        hidden: Width of each hidden layer of the encoder [units].
+        init: Distribution of the initial weights.
+        learning_rate: Step size of Adam.
+        learning_rate_decay: Factor on the step size per training episode.
+        discount: Discount factor gamma, per environment step.
+        tau: Fraction of the way the target moves at each update call.
+        double: Whether the online network picks the action the target network values.
+        reward_scale: Factor on rewards inside the learner; metrics are never scaled.
+        epsilon: Probability of a uniformly random action in the first training episode.
+        epsilon_decay: Factor on epsilon per training episode.
+        epsilon_min: Least epsilon.
+        capacity: Replay size [joint transitions].
+        warm_up: Transitions stored before the first update call [steps].
+        update_every: Environment steps between two occasions to update [steps].
+        updates: Update calls at each occasion.
+        sample_size: Transitions drawn per update call [joint transitions].
+        batch_size: Transitions per gradient step [joint transitions].
+        epochs: Passes through the sample per update call.
+        greedy_network: The network that acts without exploration: ``online`` or ``target``.
+    """
+
+    parameters: Parameters
+    hidden: tuple[int, ...]
+    init: Init
+    learning_rate: float
+    learning_rate_decay: float
+    discount: float
+    tau: float
+    double: bool
+    reward_scale: float
+    epsilon: float
+    epsilon_decay: float
+    epsilon_min: float
+    capacity: int
+    warm_up: int
+    update_every: int
+    updates: int
+    sample_size: int
+    batch_size: int
+    epochs: int
+    greedy_network: Literal["online", "target"]
+
+
+class Seen(NamedTuple):
+    """What a batch of joint decisions is based on.
+
+    Attributes:
+        obs: Scaled observations.
+        neighbors: Indices of the neighbors, -1 in empty slots.
+        share: Sharing weights W in force; row i is what i gives. Only LToS has them.
+    """
+
+    obs: Float[Tensor, "batch agents features"]
+    neighbors: Int64[Tensor, "batch agents slots"]
+    share: Float[Tensor, "batch agents agents"] | None = None
+
+
+class QLearner(Method):
+    """Epsilon-greedy Q-learning of all agents from joint replay."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        config: QConfig,
+        rngs: Rngs,
+        network: nn.Module,
+        extra: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:
+        self._spec, self._config, self._rngs = spec, config, rngs
+        self._obs_scale = torch.from_numpy(spec.obs_scale)
+        self._network = network
+        self._target = copy.deepcopy(network).requires_grad_(requires_grad=False)
+        self._optimizer = torch.optim.Adam(
+            network.parameters(), lr=config.learning_rate, fused=True
+        )
+        self._replay = Replay(config.capacity, spec, extra)
+        self._steps = self._episodes = 0
+
+    @abstractmethod
+    def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
+        """Compute the Q-values of all agents."""
+
+    def shaped_reward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch agents"]:
+        """Return the rewards the agents learn from: their own unless a method shapes them."""
+        return batch["reward"]
+
+    def seen(self, batch: Mapping[str, Tensor], prefix: Literal["", "next_"]) -> Seen:
+        """Return what was seen before (or, with ``next_``, after) the steps of a batch."""
+        return Seen(self._scaled(batch[f"{prefix}obs"]), batch[f"{prefix}neighbors"].long())
+
+    def seen_now(self, ts: Timestep) -> Seen:
+        """Return what is seen at one timestep, as a batch of one."""
+        return Seen(
+            self._scaled(torch.from_numpy(ts.obs).unsqueeze(0)),
+            torch.from_numpy(ts.neighbors).unsqueeze(0),
+        )
+
+    @property
+    def epsilon(self) -> float:
+        """Exploration rate of the current training episode."""
+        c = self._config
+        return max(c.epsilon * c.epsilon_decay**self._episodes, c.epsilon_min)
+
+    @torch.no_grad()
+    def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
+        """Return the Q-values of greedy play."""
+        online = self._config.greedy_network == "online"
+        network = self._network if online else self._target
+        return self.q(network, self.seen_now(ts))[0].numpy()
+
+    def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
+        """Pick greedy actions; while exploring, epsilon-greedy ones of the online network."""
+        if not explore:
+            return greedy(self.scores(ts), ts.action_mask)
+        with torch.no_grad():
+            q = self.q(self._network, self.seen_now(ts))[0].numpy()
+        return epsilon_greedy(q, ts.action_mask, self.epsilon, rng)
+
+    def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
+        """Store the transition; every ``update_every`` steps make ``updates`` update calls."""
+        self.store(ts, actions, next_ts)
+        self._steps += 1
+        self._episodes += next_ts.last
+        c = self._config
+        metrics: Mapping[str, float] = {}
+        if self._steps >= c.warm_up and self._steps % c.update_every == 0:
+            self._optimizer.param_groups[0]["lr"] = (
+                c.learning_rate * c.learning_rate_decay**self._episodes
+            )
+            for _ in range(c.updates):
+                metrics = self.update()
+        return metrics
+
+    def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
+        """Put the transition into replay."""
+        self._replay.add(ts, actions, next_ts)
+
+    def update(self) -> Mapping[str, float]:
+        """Make one update call: fit the network to fresh targets, then move the target."""
+        c = self._config
+        sample = self._replay.sample(c.sample_size, self._rngs.replay)
+        y = self.targets(sample)
+        loss = 0.0
+        for _ in range(c.epochs):
+            for start in range(0, c.sample_size, c.batch_size):
+                rows = slice(start, start + c.batch_size)
+                loss = self._gradient_step({k: v[rows] for k, v in sample.items()}, y[rows])
+        soft_update(self._target, self._network, c.tau)
+        return {"td_loss": loss}
+
+    @torch.no_grad()
+    def targets(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch agents"]:
+        """Compute the TD targets of a batch."""
+        seen, allowed = self.seen(batch, "next_"), batch["next_action_mask"]
+        next_q = self.q(self._target, seen).masked_fill(~allowed, -torch.inf)
+        if self._config.double:
+            picked = self.q(self._network, seen).masked_fill(~allowed, -torch.inf)
+            value = next_q.gather(2, picked.argmax(2, keepdim=True)).squeeze(2)
+        else:
+            value = next_q.amax(2)
+        reward = self._config.reward_scale * self.shaped_reward(batch)
+        return td_target(reward, batch["continues"], value, self._config.discount)
+
+    def _gradient_step(
+        self, batch: Mapping[str, Tensor], y: Float[Tensor, "batch agents"]
+    ) -> float:
+        q = self.q(self._network, self.seen(batch, ""))
+        taken = q.gather(2, batch["action"].unsqueeze(2)).squeeze(2)
+        loss = F.mse_loss(taken, y)
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        return loss.item()
+
+    def state_dict(self) -> State:
+        """Return networks, optimizer, replay, streams and counters."""
+        return {
+            "network": self._network.state_dict(),
+            "target": self._target.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "replay": self._replay.state_dict(),
+            "rngs": self._rngs.state_dict(),
+            "steps": self._steps,
+            "episodes": self._episodes,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from ``state_dict``."""
+        self._network.load_state_dict(state["network"])
+        self._target.load_state_dict(state["target"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._replay.load_state_dict(state["replay"])
+        self._rngs.load_state_dict(state["rngs"])
+        self._steps, self._episodes = state["steps"], state["episodes"]
+
+    @property
+    def n_parameters(self) -> int:
+        """Size of the online network."""
+        return sum(p.numel() for p in self._network.parameters())
+
+    def _scaled(self, obs: Tensor) -> Float[Tensor, "batch agents features"]:
+        return obs * self._obs_scale
+
+
+def td_target(
+    reward: Float[Tensor, "batch agents"],
+    continues: Float[Tensor, "batch"],
+    next_value: Float[Tensor, "batch agents"],
+    discount: float,
+) -> Float[Tensor, "batch agents"]:
+    """One-step target y = r + gamma * V'(o'), without bootstrap at an end state."""
+    return reward + discount * continues.unsqueeze(1) * next_value
+
+
+def greedy(
+    scores: Float32[np.ndarray, "agents actions"], allowed: Bool[np.ndarray, "agents actions"]
+) -> Actions:
+    """Pick each agent's best allowed action, ties going to the lower index."""
+    return np.where(allowed, scores, -np.inf).argmax(axis=1)
+
+
+def epsilon_greedy(
+    scores: Float32[np.ndarray, "agents actions"],
+    allowed: Bool[np.ndarray, "agents actions"],
+    epsilon: float,
+    rng: np.random.Generator,
+) -> Actions:
+    """Pick, each agent by itself, a uniformly random allowed action with chance ``epsilon``."""
+    gamble = rng.random(len(scores)) < epsilon
+    anything = np.where(allowed, rng.random(scores.shape), -1.0).argmax(axis=1)
+    return np.where(gamble, anything, greedy(scores, allowed))

@@ -1,0 +1,82 @@
+"""A scenario's own fixed policies, so that oracles stand in the same table as learners."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float32
+
+from methods.base import Communication, Method, Rngs, State
+from scenarios.base import Actions, Policy, Spec, Timestep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceConfig:
+    """Which of the scenario's policies to play.
+
+    Attributes:
+        policy: A key of ``scenario.references()``.
+    """
+
+    policy: str
+
+
+class Reference(Method):
+    """Plays one of the scenario's reference policies.
+
+    Raises:
+        ValueError: The scenario has no policy of that name.
+    """
+
+    Config = ReferenceConfig
+    title: ClassVar[str] = "reference"
+    description: ClassVar[str] = "a fixed policy that the scenario brings along"
+    version: ClassVar[str] = "1"
+    learns = False
+    centralized = True
+
+    def __init__(
+        self,
+        spec: Spec,
+        config: ReferenceConfig,
+        rngs: Rngs,
+        *,
+        policies: Mapping[str, Policy],
+    ) -> None:
+        if config.policy not in policies:
+            raise ValueError(
+                f"reference policy {config.policy!r} is not one of this scenario's: "
+                f"{', '.join(sorted(policies))}"
+            )
+        self._spec, self._policy = spec, policies[config.policy]
+        self.hops = spec.n_agents - 1
+
+    def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
+        """Return equal scores: a fixed policy ranks nothing."""
+        return np.zeros((self._spec.n_agents, self._spec.n_actions), np.float32)
+
+    def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
+        """Ask the policy."""
+        return self._policy(ts, rng)
+
+    def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
+        """Learn nothing."""
+        return {}
+
+    def state_dict(self) -> State:
+        """Return nothing: there is no state."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore nothing."""
+
+    @property
+    def n_parameters(self) -> int:
+        """None."""
+        return 0
+
+    @property
+    def communication(self) -> Communication:
+        """The policies are bound to the simulator: nothing goes over the edges."""
+        return Communication(execution=0.0, training=0.0)

@@ -1,0 +1,158 @@
+"""What a scenario is: all that methods and the harness may know of a simulator.
+
+Shapes use these names throughout the project: ``agents`` is the number of agents N, ``actions``
+the size of each agent's action set, ``features`` the length of one agent's observation and
+``slots`` the number of neighbor slots K (the largest out-degree, the agent itself not counted).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64, Shaped
+
+Actions: TypeAlias = Int64[np.ndarray, "agents"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spec:
+    """Sizes that stay fixed for the life of a scenario.
+
+    Attributes:
+        n_agents: Number of agents N.
+        n_actions: Size of each agent's discrete action set.
+        n_neighbors: Neighbor slots K: the largest out-degree, the agent itself not counted.
+        n_features: Length of one agent's observation vector.
+        obs_dtype: Type of the stored observation: float32, or int8/int16 that saturate.
+        obs_scale: Factor per feature; a network's input is ``obs * obs_scale``.
+        max_steps: Steps after which an episode is truncated [steps].
+    """
+
+    n_agents: int
+    n_actions: int
+    n_neighbors: int
+    n_features: int
+    obs_dtype: np.dtype[np.generic]
+    obs_scale: Float32[np.ndarray, "features"]
+    max_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Timestep:
+    """What the environment shows after a reset or a step.
+
+    Attributes:
+        obs: Each agent's own observation, in ``Spec.obs_dtype``.
+        graph: ``graph[i, j]`` is true when j is in N_i; the diagonal is true. May be directed.
+        neighbors: The same graph as slots: the indices of N_i without i, nearest first, ties by
+            index, -1 where a slot is empty.
+        action_mask: Which actions are allowed; at least one per agent.
+        reward: Environment reward r_i of the step just taken; zero after a reset.
+        terminated: The episode reached an end state: do not bootstrap.
+        truncated: The episode hit its step limit: bootstrap as usual.
+        step: Steps taken so far in this episode; 0 after a reset.
+    """
+
+    obs: Shaped[np.ndarray, "agents features"]
+    graph: Bool[np.ndarray, "agents agents"]
+    neighbors: Int64[np.ndarray, "agents slots"]
+    action_mask: Bool[np.ndarray, "agents actions"]
+    reward: Float32[np.ndarray, "agents"]
+    terminated: bool
+    truncated: bool
+    step: int
+
+    @property
+    def first(self) -> bool:
+        """Whether this timestep opens an episode."""
+        return self.step == 0
+
+    @property
+    def last(self) -> bool:
+        """Whether this timestep closes an episode."""
+        return self.terminated or self.truncated
+
+
+Policy: TypeAlias = Callable[[Timestep, np.random.Generator], Actions]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """How a figure of an episode is to be read.
+
+    Attributes:
+        unit: Its unit, for table heads and axes.
+        higher_is_better: Which way is good.
+        headline: Whether it stands in the scenario's main table.
+    """
+
+    unit: str
+    higher_is_better: bool
+    headline: bool = False
+
+
+@runtime_checkable
+class Scenario(Protocol):
+    """An episodic environment that all agents step at once.
+
+    A scenario is built from keyword options with defaults, checks them, and raises ``ValueError``
+    that names the value and the rule it breaks.
+
+    Attributes:
+        description: One line for ``harness list``.
+        version: Raised whenever a change of the code changes a trajectory.
+        deterministic: Whether an episode draws nothing from its stream (one evaluation episode
+            then says it all).
+        metric_info: How to read each figure of ``metrics()``; headline figures first.
+        floor: Per headline metric, a stated poor value: 0 on the normalized scale.
+        bound: Per headline metric, the best attainable or a stated good value: 1 on that scale.
+    """
+
+    description: ClassVar[str]
+    version: ClassVar[str]
+    deterministic: ClassVar[bool]
+    metric_info: ClassVar[Mapping[str, Metric]]
+    floor: Mapping[str, float]
+    bound: Mapping[str, float]
+
+    @property
+    def spec(self) -> Spec:
+        """Fixed sizes."""
+
+    def reset(self, rng: np.random.Generator) -> Timestep:
+        """Start an episode; every random draw of the episode comes from ``rng``."""
+
+    def step(self, actions: Actions) -> Timestep:
+        """Apply one action per agent.
+
+        Raises:
+            ValueError: An action is out of range or masked, or the episode is over.
+        """
+
+    def metrics(self) -> Mapping[str, float]:
+        """Figures of the episode so far, under the names the papers' tables use."""
+
+    def references(self) -> Mapping[str, Policy]:
+        """Fixed policies to stand beside the learners, bound to this simulator."""
+
+
+def check_actions(actions: Actions, mask: Bool[np.ndarray, "agents actions"]) -> None:
+    """Refuse a joint action that the current step does not allow.
+
+    Raises:
+        ValueError: Wrong shape, an action outside ``[0, n_actions)``, or a masked one.
+    """
+    n_agents, n_actions = mask.shape
+    if actions.shape != (n_agents,):
+        raise ValueError(f"actions have shape {actions.shape}; one per agent is ({n_agents},)")
+    outside = (actions < 0) | (actions >= n_actions)
+    if outside.any():
+        agent = int(outside.argmax())
+        raise ValueError(
+            f"actions: agent {agent} plays {int(actions[agent])}, outside [0, {n_actions})"
+        )
+    masked = ~mask[np.arange(n_agents), actions]
+    if masked.any():
+        agent = int(masked.argmax())
+        raise ValueError(f"actions: agent {agent} plays {int(actions[agent])}, masked at this step")

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from methods.base import Method
+from methods.dgn import DGN
 from methods.dqn import DQN
+from methods.ltos import FixedLToS, LToS
 from methods.random_policy import RandomPolicy
 from methods.reference import Reference
 
@@ -13,5 +15,8 @@ METHODS: Mapping[str, type[Method]] = MappingProxyType(
         "random": RandomPolicy,
         "reference": Reference,
         "dqn": DQN,
+        "dgn": DGN,
+        "fixed_ltos": FixedLToS,
+        "ltos": LToS,
     }
 )

@@ -80,12 +80,12 @@ class Seen(NamedTuple):
     Attributes:
         obs: Scaled observations.
         neighbors: Indices of the neighbors, -1 in empty slots.
-        share: Sharing weights W in force; row i is what i gives. Only LToS has them.
+        share: Sharing weights by slot, an agent's own first; only LToS has them.
     """
 
     obs: Float[Tensor, "batch agents features"]
     neighbors: Int64[Tensor, "batch agents slots"]
-    share: Float[Tensor, "batch agents agents"] | None = None
+    share: Float[Tensor, "batch agents shares"] | None = None
 
 
 class QLearner(Method):
@@ -137,17 +137,20 @@ class QLearner(Method):
     @torch.no_grad()
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
         """Return the Q-values of greedy play."""
-        online = self._config.greedy_network == "online"
-        network = self._network if online else self._target
-        return self.q(network, self.seen_now(ts))[0].numpy()
+        return self.q(self.acting_network(explore=False), self.seen_now(ts))[0].numpy()
 
+    @torch.no_grad()
     def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
         """Pick greedy actions; while exploring, epsilon-greedy ones of the online network."""
-        if not explore:
-            return greedy(self.scores(ts), ts.action_mask)
-        with torch.no_grad():
-            q = self.q(self._network, self.seen_now(ts))[0].numpy()
-        return epsilon_greedy(q, ts.action_mask, self.epsilon, rng)
+        q = self.q(self.acting_network(explore=explore), self.seen_now(ts))[0].numpy()
+        if explore:
+            return epsilon_greedy(q, ts.action_mask, self.epsilon, rng)
+        return greedy(q, ts.action_mask)
+
+    def acting_network(self, *, explore: bool) -> nn.Module:
+        """Return the network that acts."""
+        online = explore or self._config.greedy_network == "online"
+        return self._network if online else self._target
 
     def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
         """Store the transition; every ``update_every`` steps make ``updates`` update calls."""

@@ -1,0 +1,407 @@
+"""LToS: learning how much of one's reward to share with neighbors; and LToS with fixed shares.
+
+Source: paper 000, Sections 3-4 and Algorithm 1, Tables 5 and 6. Where the text is silent: the
+authors' traffic code (RoadnetSZ), named below.
+
+The high level phi_i(o_i) puts agent i's reward on the simplex over N_i: W_ij is the share of i's
+reward that goes to j. The low level is DGN on the shaped rewards ``r^W_i = sum_j W_ji r_j``, its
+input extended by the shares that agent i receives, so that the same Q-network serves as the high
+level's critic: phi ascends ``sum_i max_a Q_i(o, a; w_in(phi(o)))`` with Q held fixed. Exchanging
+gradients between neighbors, as Algorithm 1 writes it, is what backpropagation through W does.
+
+Departures from the source, each with its reason:
+
+1. The low level's input has, per agent, its own share, the share from each of its neighbor slots,
+   and the sum of what else it receives. The papers' graphs are symmetric, where the last is zero;
+   jungle's is not, and no share may be lost.
+2. The critic's gradient flows into phi through every agent's Q, the attention's cross terms
+   included, as in the code; Algorithm 1 writes each agent's own Q only. The former is the
+   gradient of the stated global objective.
+3. Missing neighbors get no share and no attention; the code leaves them in the attention.
+4. While shares are held for M steps, the TD target uses fresh shares of the target high level, as
+   Algorithm 1 says; ``target_share = "held"`` uses the held ones.
+5. No smoothing noise on target shares and no penalty on positive Q: they are in the code only.
+6. The initial selfishness is a constant offset of the self logit that depends on the number of
+   neighbors, beside a trainable bias of zero, as in the code; the paper sets the bias itself.
+7. Noise is added to the logits, so that shares stay on the simplex; the paper does not say where.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor, nn
+
+from methods.attention import GraphNetwork, graph_of, slot_one_hot
+from methods.base import Communication, Rngs, State
+from methods.exploration import OrnsteinUhlenbeck
+from methods.nets import n_networks, soft_update
+from methods.q_learning import QConfig, QLearner, Seen
+from scenarios.base import Actions, Spec, Timestep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedLToSConfig(QConfig):
+    """Hyperparameters of the low level, and the share an agent keeps.
+
+    Attributes:
+        layers: Graph convolutions of the low level.
+        heads: Attention heads per convolution.
+        head_size: Units of one head.
+        skip: Whether the Q head sees the features of every depth or of the last only.
+        selfishness: Share of its reward an agent keeps (fixed) or keeps at first (learned); the
+            rest is split evenly among its neighbors.
+    """
+
+    layers: int
+    heads: int
+    head_size: int
+    skip: bool
+    selfishness: float
+
+
+class FixedLToS(QLearner):
+    """The low level of LToS under shares that never change: the ablation of the papers."""
+
+    Config = FixedLToSConfig
+    title: ClassVar[str] = "fixed LToS"
+    description: ClassVar[str] = "DGN on rewards shared with neighbors in fixed proportions"
+    version: ClassVar[str] = "1"
+
+    def __init__(self, spec: Spec, config: FixedLToSConfig, rngs: Rngs) -> None:
+        if not 0 <= config.selfishness <= 1:
+            raise ValueError(f"selfishness is {config.selfishness}; a share lies in [0, 1]")
+        self.hops = config.layers
+        self._selfishness = config.selfishness
+        self._low_level_floats = float(config.layers * config.hidden[-1])
+        received = spec.n_neighbors + 2
+        network = GraphNetwork(
+            n_networks(config.parameters, spec.n_agents),
+            spec.n_features + received,
+            config.hidden,
+            config.layers,
+            config.heads,
+            config.head_size,
+            spec.n_actions,
+            skip=config.skip,
+            generator=rngs.init,
+            init=config.init,
+        )
+        share_out = (spec.n_agents, spec.n_neighbors + 1)
+        super().__init__(spec, config, rngs, network, extra={"share": share_out})
+
+    def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
+        """Compute Q_i(o, .; w_in_i): DGN on observations and received shares."""
+        assert seen.share is not None
+        share_in = received(share_matrix(seen.share, seen.neighbors), seen.neighbors)
+        return network(torch.cat([seen.obs, share_in], dim=2), graph_of(seen.neighbors))
+
+    def shaped_reward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch agents"]:
+        """Return r^W_i = sum_j W_ji r_j under the shares in force when it was earned."""
+        matrix = share_matrix(batch["share"], batch["neighbors"].long())
+        return share_rewards(matrix, batch["reward"])
+
+    def seen(self, batch: Mapping[str, Tensor], prefix: Literal["", "next_"]) -> Seen:
+        """Add the shares in force to what was seen."""
+        seen = super().seen(batch, prefix)
+        return seen._replace(share=even_shares(seen.neighbors, self._selfishness))
+
+    def seen_now(self, ts: Timestep) -> Seen:
+        """Add the shares in force to what is seen now."""
+        seen = super().seen_now(ts)
+        return seen._replace(share=even_shares(seen.neighbors, self._selfishness))
+
+    def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
+        """Put the transition and its shares into replay."""
+        share = even_shares(torch.from_numpy(ts.neighbors).unsqueeze(0), self._selfishness)
+        self._replay.add(ts, actions, next_ts, share=share[0])
+
+    @property
+    def communication(self) -> Communication:
+        """DGN's features; in training also the shared reward."""
+        return Communication(
+            execution=self._low_level_floats, training=self._low_level_floats + 1.0
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LToSConfig(FixedLToSConfig):
+    """Hyperparameters of both levels.
+
+    Attributes:
+        share_interval: Steps for which shares are held, M, "action interval" [steps].
+        target_share: Shares in the TD target: ``fresh`` from the target high level, or ``held``.
+        high_level_hidden: Width of each hidden layer of the high level [units].
+        high_level_layers: Graph convolutions of the high level; 0 sees the own observation only.
+        high_level_head_scale: Factor on the initial weights of its head.
+        high_level_optimizer: Its optimizer.
+        high_level_learning_rate: Its step size.
+        high_level_objective: Sum or mean over agents of max_a Q_i.
+        high_level_start: Environment steps before its first update call [steps].
+        high_level_update_every: Steps between its update calls, "update frequency" [steps].
+        high_level_sample_size: Transitions drawn per update call [joint transitions].
+        high_level_batch_size: Transitions per gradient step [joint transitions].
+        high_level_epochs: Passes through the sample per update call.
+        high_level_pull: Weight of the mean square of its logits, a pull to the initial shares.
+        share_noise: Exploration on logits: ``gaussian``, drawn anew, or ``ou``, a walk.
+        share_noise_sigma: Its standard deviation, or the walk's strength [logits].
+        share_noise_probability: Chance that an agent's decision gets noise.
+        share_noise_decays: Whether the noise is multiplied by the low level's epsilon.
+    """
+
+    share_interval: int
+    target_share: Literal["fresh", "held"]
+    high_level_hidden: tuple[int, ...]
+    high_level_layers: int
+    high_level_head_scale: float
+    high_level_optimizer: Literal["sgd", "adam"]
+    high_level_learning_rate: float
+    high_level_objective: Literal["sum", "mean"]
+    high_level_start: int
+    high_level_update_every: int
+    high_level_sample_size: int
+    high_level_batch_size: int
+    high_level_epochs: int
+    high_level_pull: float
+    share_noise: Literal["gaussian", "ou"]
+    share_noise_sigma: float
+    share_noise_probability: float
+    share_noise_decays: bool
+
+
+class LToS(FixedLToS):
+    """Two levels: how to share, and how to act under what is shared."""
+
+    Config = LToSConfig
+    title: ClassVar[str] = "LToS"
+    description: ClassVar[str] = "learns how much of its reward each agent shares with neighbors"
+    version: ClassVar[str] = "1"
+
+    def __init__(self, spec: Spec, config: LToSConfig, rngs: Rngs) -> None:
+        super().__init__(spec, config, rngs)
+        if not 0 < config.selfishness < 1:
+            raise ValueError(f"selfishness is {config.selfishness}; LToS learns from inside (0, 1)")
+        self._high = config
+        self.hops = config.layers + 1 + config.high_level_layers
+        self._phi = GraphNetwork(
+            n_networks(config.parameters, spec.n_agents),
+            spec.n_features,
+            config.high_level_hidden,
+            config.high_level_layers,
+            config.heads,
+            config.head_size,
+            spec.n_neighbors + 1,
+            skip=config.skip,
+            generator=rngs.init,
+            init=config.init,
+        )
+        with torch.no_grad():
+            self._phi.head.weight.mul_(config.high_level_head_scale)
+        self._phi_target = copy.deepcopy(self._phi).requires_grad_(requires_grad=False)
+        parameters = list(self._phi.parameters())
+        self._phi_optimizer: torch.optim.Optimizer = (
+            torch.optim.Adam(parameters, lr=config.high_level_learning_rate, fused=True)
+            if config.high_level_optimizer == "adam"
+            else torch.optim.SGD(parameters, lr=config.high_level_learning_rate)
+        )
+        self._walk = OrnsteinUhlenbeck(config.share_noise_sigma)
+        self._share = torch.zeros(1, spec.n_agents, spec.n_neighbors + 1)
+
+    def shares(
+        self, phi: nn.Module, seen: Seen, noise: Tensor | None = None
+    ) -> Float[Tensor, "batch agents shares"]:
+        """Compute the shares the high level gives, by slot, the agent's own first."""
+        logits = phi(seen.obs, graph_of(seen.neighbors))
+        return initial_softmax(
+            logits if noise is None else logits + noise, seen.neighbors, self._selfishness
+        )
+
+    @torch.no_grad()
+    def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
+        """Return the Q-values of greedy play under the shares held, or about to be."""
+        seen = QLearner.seen_now(self, ts)
+        phi = self._acting_phi(explore=False)
+        share = self.shares(phi, seen) if self._decides(ts) else self._share
+        return self.q(self.acting_network(explore=False), seen._replace(share=share))[0].numpy()
+
+    @torch.no_grad()
+    def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
+        """Decide on shares every M steps, and act under them."""
+        if self._decides(ts):
+            noise = torch.from_numpy(self._draw_noise(ts, rng)) if explore else None
+            seen = QLearner.seen_now(self, ts)
+            self._share = self.shares(self._acting_phi(explore=explore), seen, noise)
+        return super().act(ts, rng, explore=explore)
+
+    def _decides(self, ts: Timestep) -> bool:
+        return ts.step % self._high.share_interval == 0
+
+    def _acting_phi(self, *, explore: bool) -> nn.Module:
+        online = explore or self._config.greedy_network == "online"
+        return self._phi if online else self._phi_target
+
+    def _draw_noise(
+        self, ts: Timestep, rng: np.random.Generator
+    ) -> Float32[np.ndarray, "agents shares"]:
+        c, shape = self._high, self._share.shape[1:]
+        if c.share_noise == "ou":
+            if ts.first:
+                self._walk.reset((shape[0], shape[1]), rng)
+            noise = self._walk.sample(rng)
+        else:
+            noise = np.float32(c.share_noise_sigma) * rng.standard_normal(shape, np.float32)
+        noise[rng.random(shape[0]) >= c.share_noise_probability] = 0
+        return noise * np.float32(self.epsilon) if c.share_noise_decays else noise
+
+    def seen_now(self, ts: Timestep) -> Seen:
+        """Add the shares held to what is seen now."""
+        return QLearner.seen_now(self, ts)._replace(share=self._share)
+
+    def seen(self, batch: Mapping[str, Tensor], prefix: Literal["", "next_"]) -> Seen:
+        """Add the shares of the time, or for targets those of the target high level."""
+        seen = QLearner.seen(self, batch, prefix)
+        if prefix == "":
+            return seen._replace(share=batch["share"])
+        share = self.shares(self._phi_target, seen)
+        if self._high.target_share == "held":
+            held = (batch["step"] + 1) % self._high.share_interval != 0
+            share = torch.where(held.view(-1, 1, 1), batch["share"], share)
+        return seen._replace(share=share)
+
+    def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
+        """Put the transition and its shares into replay."""
+        self._replay.add(ts, actions, next_ts, share=self._share[0])
+
+    def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
+        """Learn on the low level as every Q-learner, and on the high level when due."""
+        metrics = super().observe(ts, actions, next_ts)
+        c, steps = self._high, self._steps
+        ready = steps >= max(c.high_level_start, self._config.warm_up)
+        if ready and steps % c.high_level_update_every == 0:
+            return {**metrics, "share_objective": self.update_high_level()}
+        return metrics
+
+    def update_high_level(self) -> float:
+        """Make one update call of the high level; return its objective per agent before it."""
+        c = self._high
+        sample = self._replay.sample(c.high_level_sample_size, self._rngs.replay)
+        objective = 0.0
+        for _ in range(c.high_level_epochs):
+            for start in range(0, c.high_level_sample_size, c.high_level_batch_size):
+                rows = slice(start, start + c.high_level_batch_size)
+                batch = {name: column[rows] for name, column in sample.items()}
+                value, loss = self.high_level_loss(batch)
+                self._phi_optimizer.zero_grad()
+                loss.backward(inputs=list(self._phi.parameters()))
+                self._phi_optimizer.step()
+                objective = value.item()
+        soft_update(self._phi_target, self._phi, self._config.tau)
+        return objective
+
+    def high_level_loss(
+        self, batch: Mapping[str, Tensor]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Compute the mean of max_a Q_i(o, a; w_in(phi(o))) and the loss that phi descends."""
+        c, seen = self._high, QLearner.seen(self, batch, "")
+        logits = self._phi(seen.obs, graph_of(seen.neighbors))
+        share = initial_softmax(logits, seen.neighbors, self._selfishness)
+        q = self.q(self._network, seen._replace(share=share))
+        value = q.masked_fill(~batch["action_mask"], -torch.inf).amax(2).mean()
+        factor = q.shape[1] if c.high_level_objective == "sum" else 1
+        return value, c.high_level_pull * logits.square().mean() - factor * value
+
+    def traces(self) -> Mapping[str, Float32[np.ndarray, "agents"]]:
+        """Return the share each agent keeps."""
+        return {"selfishness": self._share[0, :, 0].numpy().copy()}
+
+    def state_dict(self) -> State:
+        """Return the state of both levels."""
+        return super().state_dict() | {
+            "phi": self._phi.state_dict(),
+            "phi_target": self._phi_target.state_dict(),
+            "phi_optimizer": self._phi_optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from ``state_dict``."""
+        super().load_state_dict(state)
+        self._phi.load_state_dict(state["phi"])
+        self._phi_target.load_state_dict(state["phi_target"])
+        self._phi_optimizer.load_state_dict(state["phi_optimizer"])
+
+    @property
+    def n_parameters(self) -> int:
+        """Size of both online networks."""
+        return super().n_parameters + sum(p.numel() for p in self._phi.parameters())
+
+    @property
+    def communication(self) -> Communication:
+        """DGN's features and, every M steps, a share and the high level's features.
+
+        In training also the reward and, per high-level update, the gradient of a share.
+        """
+        c = self._high
+        sharing = (1.0 + c.high_level_layers * c.high_level_hidden[-1]) / c.share_interval
+        execution = self._low_level_floats + sharing
+        return Communication(execution=execution, training=execution + 2.0)
+
+
+def initial_softmax(
+    logits: Float[Tensor, "batch agents shares"],
+    neighbors: Int64[Tensor, "batch agents slots"],
+    selfishness: float,
+) -> Float[Tensor, "batch agents shares"]:
+    """Turn logits into shares that, at zero logits, keep ``selfishness`` and split the rest evenly.
+
+    The offset of the self logit is log(s / (1 - s) * k_i), k_i the number of neighbors.
+    """
+    present = neighbors >= 0
+    degree = present.sum(2).clamp(min=1)
+    offset = torch.log(degree * (selfishness / (1 - selfishness))).unsqueeze(2)
+    others = logits[:, :, 1:].masked_fill(~present, -torch.inf)
+    return torch.cat([logits[:, :, :1] + offset, others], dim=2).softmax(2)
+
+
+def even_shares(
+    neighbors: Int64[Tensor, "batch agents slots"], selfishness: float
+) -> Float[Tensor, "batch agents shares"]:
+    """Return the shares that keep ``selfishness`` and split the rest; all where alone."""
+    present = (neighbors >= 0).float()
+    degree = present.sum(2, keepdim=True)
+    own = torch.where(degree > 0, selfishness, 1.0)
+    return torch.cat([own, present * (1 - selfishness) / degree.clamp(min=1)], dim=2)
+
+
+def share_matrix(
+    share: Float[Tensor, "batch agents shares"], neighbors: Int64[Tensor, "batch agents slots"]
+) -> Float[Tensor, "batch agents agents"]:
+    """Return W: row i is how agent i's reward is divided; rows sum to one.
+
+    A slot that emptied since the shares were decided falls back to its giver.
+    """
+    slots = slot_one_hot(neighbors).float()
+    given = (share[:, :, 1:].unsqueeze(2) @ slots).squeeze(2)
+    return given + torch.diag_embed(1 - given.sum(2))
+
+
+def share_rewards(
+    matrix: Float[Tensor, "batch agents agents"], reward: Float[Tensor, "batch agents"]
+) -> Float[Tensor, "batch agents"]:
+    """Return r^W_i = sum_j W_ji r_j; the sum over agents stays what it was (Proposition 4.1)."""
+    return (matrix.transpose(1, 2) @ reward.unsqueeze(2)).squeeze(2)
+
+
+def received(
+    matrix: Float[Tensor, "batch agents agents"], neighbors: Int64[Tensor, "batch agents slots"]
+) -> Float[Tensor, "batch agents inputs"]:
+    """Return w_in: what each agent keeps, what each neighbor slot gives it, and all the rest."""
+    slots = slot_one_hot(neighbors).float()
+    incoming = matrix.transpose(1, 2)
+    own = incoming.diagonal(dim1=1, dim2=2).unsqueeze(2)
+    listed = (slots @ incoming.unsqueeze(3)).squeeze(3)
+    rest = incoming.masked_fill(graph_of(neighbors), 0.0).sum(2, keepdim=True)
+    return torch.cat([own, listed, rest], dim=2)

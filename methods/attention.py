@@ -5,6 +5,8 @@ Per layer and head m: ``alpha_ij = softmax_{j in N_i}(q_i . k_j / sqrt(d))``, an
 the authors' code. N_i contains i; others are masked out before the softmax.
 """
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
@@ -32,7 +34,7 @@ class GraphAttention(nn.Module):
     def forward(
         self,
         h: Float[Tensor, "agents batch units"],
-        graph: Bool[Tensor, "batch agents agents"],
+        graph: Bool[Tensor, "graphs agents agents"],
     ) -> Float[Tensor, "agents batch units"]:
         """Mix each agent's features with those of its neighbors."""
         agents, batch, _ = h.shape
@@ -87,7 +89,7 @@ class GraphNetwork(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch agents n_in"],
-        graph: Bool[Tensor, "batch agents agents"],
+        graph: Bool[Tensor, "graphs agents agents"],
     ) -> Float[Tensor, "batch agents n_out"]:
         """Compute the outputs of all agents."""
         features = [self.encoder(agents_first(x))]
@@ -101,7 +103,7 @@ def masked_attention(
     q: Float[Tensor, "batch heads agents size"],
     k: Float[Tensor, "batch heads agents size"],
     v: Float[Tensor, "batch heads agents size"],
-    graph: Bool[Tensor, "batch agents agents"],
+    graph: Bool[Tensor, "graphs agents agents"],
 ) -> Float[Tensor, "batch heads agents size"]:
     """Average values over each agent's neighborhood, weighted by query-key agreement."""
     logits = q @ k.transpose(2, 3) * q.shape[3] ** -0.5
@@ -109,15 +111,23 @@ def masked_attention(
     return weights @ v
 
 
-def slot_one_hot(
-    neighbors: Int64[Tensor, "batch agents slots"],
-) -> Bool[Tensor, "batch agents slots agents"]:
-    """Mark which agent stands in each neighbor slot; an empty slot has no mark."""
-    return neighbors.unsqueeze(3) == torch.arange(neighbors.shape[1])
+class Neighborhood(NamedTuple):
+    """A batch of graphs, or one graph for a whole batch, in the forms that networks use.
+
+    Attributes:
+        slots: Which agent stands in each neighbor slot, one-hot; all zero where a slot is empty.
+        present: Which slots are taken.
+        graph: Who may look at whom; every agent at itself.
+    """
+
+    slots: Float[Tensor, "graphs agents slots agents"]
+    present: Bool[Tensor, "graphs agents slots"]
+    graph: Bool[Tensor, "graphs agents agents"]
 
 
-def graph_of(
-    neighbors: Int64[Tensor, "batch agents slots"],
-) -> Bool[Tensor, "batch agents agents"]:
-    """Return the graph that neighbor slots describe, every agent its own neighbor."""
-    return slot_one_hot(neighbors).any(dim=2) | torch.eye(neighbors.shape[1], dtype=torch.bool)
+def neighborhood(neighbors: Int64[Tensor, "graphs agents slots"]) -> Neighborhood:
+    """Return the graphs that neighbor slots describe."""
+    n_agents = neighbors.shape[1]
+    one_hot = neighbors.unsqueeze(3) == torch.arange(n_agents)
+    graph = one_hot.any(dim=2) | torch.eye(n_agents, dtype=torch.bool)
+    return Neighborhood(one_hot.float(), neighbors >= 0, graph)

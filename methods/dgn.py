@@ -19,7 +19,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from methods.attention import GraphNetwork, graph_of
+from methods.attention import GraphNetwork
 from methods.base import Communication, Rngs
 from methods.nets import n_networks
 from methods.q_learning import QConfig, QLearner, Seen
@@ -70,7 +70,7 @@ class DGN(QLearner):
 
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i of each agent from what it and its neighborhood observe."""
-        return network(seen.obs, graph_of(seen.neighbors))
+        return network(seen.obs, self.neighborhood(seen.neighbors).graph)
 
     @property
     def communication(self) -> Communication:

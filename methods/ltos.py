@@ -33,14 +33,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 
-from methods.attention import GraphNetwork, graph_of, slot_one_hot
+from methods.attention import GraphNetwork, Neighborhood
 from methods.base import Communication, Rngs, State
 from methods.exploration import OrnsteinUhlenbeck
 from methods.nets import n_networks, soft_update
-from methods.q_learning import QConfig, QLearner, Seen
+from methods.q_learning import QConfig, QLearner, Seen, rows_of
 from scenarios.base import Actions, Spec, Timestep
 
 
@@ -97,28 +97,33 @@ class FixedLToS(QLearner):
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i(o, .; w_in_i): DGN on observations and received shares."""
         assert seen.share is not None
-        share_in = received(share_matrix(seen.share, seen.neighbors), seen.neighbors)
-        return network(torch.cat([seen.obs, share_in], dim=2), graph_of(seen.neighbors))
+        around = self.neighborhood(seen.neighbors)
+        share_in = received(share_matrix(seen.share, around), around)
+        return network(torch.cat([seen.obs, share_in], dim=2), around.graph)
 
     def shaped_reward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch agents"]:
         """Return r^W_i = sum_j W_ji r_j under the shares in force when it was earned."""
-        matrix = share_matrix(batch["share"], batch["neighbors"].long())
+        matrix = share_matrix(batch["share"], self.neighborhood(batch["neighbors"].long()))
         return share_rewards(matrix, batch["reward"])
 
     def seen(self, batch: Mapping[str, Tensor], prefix: Literal["", "next_"]) -> Seen:
         """Add the shares in force to what was seen."""
-        seen = super().seen(batch, prefix)
-        return seen._replace(share=even_shares(seen.neighbors, self._selfishness))
+        return self._with_share(super().seen(batch, prefix))
 
     def seen_now(self, ts: Timestep) -> Seen:
         """Add the shares in force to what is seen now."""
-        seen = super().seen_now(ts)
-        return seen._replace(share=even_shares(seen.neighbors, self._selfishness))
+        return self._with_share(super().seen_now(ts))
 
     def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
         """Put the transition and its shares into replay."""
-        share = even_shares(torch.from_numpy(ts.neighbors).unsqueeze(0), self._selfishness)
+        around = self.neighborhood(torch.from_numpy(ts.neighbors).unsqueeze(0))
+        share = even_shares(around.present, self._selfishness)
         self._replay.add(ts, actions, next_ts, share=share[0])
+
+    def _with_share(self, seen: Seen) -> Seen:
+        present = self.neighborhood(seen.neighbors).present
+        share = even_shares(present, self._selfishness)
+        return seen._replace(share=share.expand(len(seen.obs), -1, -1))
 
     @property
     def communication(self) -> Communication:
@@ -202,11 +207,11 @@ class LToS(FixedLToS):
         with torch.no_grad():
             self._phi.head.weight.mul_(config.high_level_head_scale)
         self._phi_target = copy.deepcopy(self._phi).requires_grad_(requires_grad=False)
-        parameters = list(self._phi.parameters())
-        self._phi_optimizer: torch.optim.Optimizer = (
-            torch.optim.Adam(parameters, lr=config.high_level_learning_rate, fused=True)
-            if config.high_level_optimizer == "adam"
-            else torch.optim.SGD(parameters, lr=config.high_level_learning_rate)
+        self._phi_weights = list(self._phi.parameters())
+        self._phi_target_weights = list(self._phi_target.parameters())
+        optimizer = torch.optim.Adam if config.high_level_optimizer == "adam" else torch.optim.SGD
+        self._phi_optimizer = optimizer(
+            self._phi_weights, lr=config.high_level_learning_rate, fused=True
         )
         self._walk = OrnsteinUhlenbeck(config.share_noise_sigma)
         self._share = torch.zeros(1, spec.n_agents, spec.n_neighbors + 1)
@@ -215,10 +220,11 @@ class LToS(FixedLToS):
         self, phi: nn.Module, seen: Seen, noise: Tensor | None = None
     ) -> Float[Tensor, "batch agents shares"]:
         """Compute the shares the high level gives, by slot, the agent's own first."""
-        logits = phi(seen.obs, graph_of(seen.neighbors))
-        return initial_softmax(
-            logits if noise is None else logits + noise, seen.neighbors, self._selfishness
-        )
+        around = self.neighborhood(seen.neighbors)
+        logits = phi(seen.obs, around.graph)
+        if noise is not None:
+            logits = logits + noise
+        return initial_softmax(logits, around.present, self._selfishness)
 
     @torch.no_grad()
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
@@ -293,13 +299,12 @@ class LToS(FixedLToS):
         for _ in range(c.high_level_epochs):
             for start in range(0, c.high_level_sample_size, c.high_level_batch_size):
                 rows = slice(start, start + c.high_level_batch_size)
-                batch = {name: column[rows] for name, column in sample.items()}
-                value, loss = self.high_level_loss(batch)
+                value, loss = self.high_level_loss(rows_of(sample, rows))
                 self._phi_optimizer.zero_grad()
-                loss.backward(inputs=list(self._phi.parameters()))
+                loss.backward(inputs=self._phi_weights)
                 self._phi_optimizer.step()
                 objective = value.item()
-        soft_update(self._phi_target, self._phi, self._config.tau)
+        soft_update(self._phi_target_weights, self._phi_weights, self._config.tau)
         return objective
 
     def high_level_loss(
@@ -307,8 +312,9 @@ class LToS(FixedLToS):
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Compute the mean of max_a Q_i(o, a; w_in(phi(o))) and the loss that phi descends."""
         c, seen = self._high, QLearner.seen(self, batch, "")
-        logits = self._phi(seen.obs, graph_of(seen.neighbors))
-        share = initial_softmax(logits, seen.neighbors, self._selfishness)
+        around = self.neighborhood(seen.neighbors)
+        logits = self._phi(seen.obs, around.graph)
+        share = initial_softmax(logits, around.present, self._selfishness)
         q = self.q(self._network, seen._replace(share=share))
         value = q.masked_fill(~batch["action_mask"], -torch.inf).amax(2).mean()
         factor = q.shape[1] if c.high_level_objective == "sum" else 1
@@ -352,39 +358,36 @@ class LToS(FixedLToS):
 
 def initial_softmax(
     logits: Float[Tensor, "batch agents shares"],
-    neighbors: Int64[Tensor, "batch agents slots"],
+    present: Bool[Tensor, "graphs agents slots"],
     selfishness: float,
 ) -> Float[Tensor, "batch agents shares"]:
     """Turn logits into shares that, at zero logits, keep ``selfishness`` and split the rest evenly.
 
     The offset of the self logit is log(s / (1 - s) * k_i), k_i the number of neighbors.
     """
-    present = neighbors >= 0
-    degree = present.sum(2).clamp(min=1)
-    offset = torch.log(degree * (selfishness / (1 - selfishness))).unsqueeze(2)
+    degree = present.sum(2, keepdim=True).clamp(min=1)
+    own = logits[:, :, :1] + torch.log(degree * (selfishness / (1 - selfishness)))
     others = logits[:, :, 1:].masked_fill(~present, -torch.inf)
-    return torch.cat([logits[:, :, :1] + offset, others], dim=2).softmax(2)
+    return torch.cat([own, others], dim=2).softmax(2)
 
 
 def even_shares(
-    neighbors: Int64[Tensor, "batch agents slots"], selfishness: float
-) -> Float[Tensor, "batch agents shares"]:
+    present: Bool[Tensor, "graphs agents slots"], selfishness: float
+) -> Float[Tensor, "graphs agents shares"]:
     """Return the shares that keep ``selfishness`` and split the rest; all where alone."""
-    present = (neighbors >= 0).float()
     degree = present.sum(2, keepdim=True)
     own = torch.where(degree > 0, selfishness, 1.0)
-    return torch.cat([own, present * (1 - selfishness) / degree.clamp(min=1)], dim=2)
+    return torch.cat([own, present * ((1 - selfishness) / degree.clamp(min=1))], dim=2)
 
 
 def share_matrix(
-    share: Float[Tensor, "batch agents shares"], neighbors: Int64[Tensor, "batch agents slots"]
+    share: Float[Tensor, "batch agents shares"], around: Neighborhood
 ) -> Float[Tensor, "batch agents agents"]:
     """Return W: row i is how agent i's reward is divided; rows sum to one.
 
     A slot that emptied since the shares were decided falls back to its giver.
     """
-    slots = slot_one_hot(neighbors).float()
-    given = (share[:, :, 1:].unsqueeze(2) @ slots).squeeze(2)
+    given = (share[:, :, 1:].unsqueeze(2) @ around.slots).squeeze(2)
     return given + torch.diag_embed(1 - given.sum(2))
 
 
@@ -396,12 +399,11 @@ def share_rewards(
 
 
 def received(
-    matrix: Float[Tensor, "batch agents agents"], neighbors: Int64[Tensor, "batch agents slots"]
+    matrix: Float[Tensor, "batch agents agents"], around: Neighborhood
 ) -> Float[Tensor, "batch agents inputs"]:
     """Return w_in: what each agent keeps, what each neighbor slot gives it, and all the rest."""
-    slots = slot_one_hot(neighbors).float()
     incoming = matrix.transpose(1, 2)
     own = incoming.diagonal(dim1=1, dim2=2).unsqueeze(2)
-    listed = (slots @ incoming.unsqueeze(3)).squeeze(3)
-    rest = incoming.masked_fill(graph_of(neighbors), 0.0).sum(2, keepdim=True)
+    listed = (around.slots @ incoming.unsqueeze(3)).squeeze(3)
+    rest = incoming.masked_fill(around.graph, 0.0).sum(2, keepdim=True)
     return torch.cat([own, listed, rest], dim=2)

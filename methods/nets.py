@@ -90,6 +90,6 @@ def agents_first(
 
 
 @torch.no_grad()
-def soft_update(target: nn.Module, online: nn.Module, tau: float) -> None:
+def soft_update(target: list[Tensor], online: list[Tensor], tau: float) -> None:
     """Move each target parameter a fraction ``tau`` of the way to its online twin."""
-    torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), tau)
+    torch._foreach_lerp_(target, online, tau)

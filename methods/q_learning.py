@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from methods.attention import Neighborhood, neighborhood
 from methods.base import Method, Rngs, State
 from methods.nets import Init, Parameters, soft_update
 from methods.replay import Replay
@@ -79,12 +80,12 @@ class Seen(NamedTuple):
 
     Attributes:
         obs: Scaled observations.
-        neighbors: Indices of the neighbors, -1 in empty slots.
+        neighbors: Indices of the neighbors, -1 in empty slots; one graph if it never changes.
         share: Sharing weights by slot, an agent's own first; only LToS has them.
     """
 
     obs: Float[Tensor, "batch agents features"]
-    neighbors: Int64[Tensor, "batch agents slots"]
+    neighbors: Int64[Tensor, "graphs agents slots"]
     share: Float[Tensor, "batch agents shares"] | None = None
 
 
@@ -107,6 +108,9 @@ class QLearner(Method):
             network.parameters(), lr=config.learning_rate, fused=True
         )
         self._replay = Replay(config.capacity, spec, extra)
+        self._weights = list(network.parameters())
+        self._target_weights = list(self._target.parameters())
+        self._last_graph: tuple[Tensor, Neighborhood] | None = None
         self._steps = self._episodes = 0
 
     @abstractmethod
@@ -127,6 +131,14 @@ class QLearner(Method):
             self._scaled(torch.from_numpy(ts.obs).unsqueeze(0)),
             torch.from_numpy(ts.neighbors).unsqueeze(0),
         )
+
+    def neighborhood(self, neighbors: Int64[Tensor, "graphs agents slots"]) -> Neighborhood:
+        """Return the graphs of neighbor slots; a graph that does not change is made once."""
+        if len(neighbors) > 1:
+            return neighborhood(neighbors)
+        if self._last_graph is None or not torch.equal(self._last_graph[0], neighbors):
+            self._last_graph = (neighbors.clone(), neighborhood(neighbors))
+        return self._last_graph[1]
 
     @property
     def epsilon(self) -> float:
@@ -180,8 +192,8 @@ class QLearner(Method):
         for _ in range(c.epochs):
             for start in range(0, c.sample_size, c.batch_size):
                 rows = slice(start, start + c.batch_size)
-                loss = self._gradient_step({k: v[rows] for k, v in sample.items()}, y[rows])
-        soft_update(self._target, self._network, c.tau)
+                loss = self._gradient_step(rows_of(sample, rows), y[rows])
+        soft_update(self._target_weights, self._weights, c.tau)
         return {"td_loss": loss}
 
     @torch.no_grad()
@@ -236,6 +248,13 @@ class QLearner(Method):
 
     def _scaled(self, obs: Tensor) -> Float[Tensor, "batch agents features"]:
         return obs * self._obs_scale
+
+
+def rows_of(sample: Mapping[str, Tensor], rows: slice) -> dict[str, Tensor]:
+    """Cut a minibatch out of a sample; a graph that never changes serves every minibatch."""
+    static = len(sample["neighbors"]) == 1
+    kept = {"neighbors", "next_neighbors"} if static else set()
+    return {name: column if name in kept else column[rows] for name, column in sample.items()}
 
 
 def td_target(

@@ -51,6 +51,7 @@ class Replay:
         self._ends = {
             name: np.zeros((self._rows, *shape), dtype) for name, (shape, dtype) in seen.items()
         }
+        self._only_graph: np.ndarray | None = None  # while every graph stored is the same
         self._added = self._ended = 0
 
     def __len__(self) -> int:
@@ -60,6 +61,12 @@ class Replay:
         self, ts: Timestep, actions: Actions, next_ts: Timestep, **extra: np.ndarray | Tensor
     ) -> None:
         """Store one transition over the oldest."""
+        if self._added == 0:
+            self._only_graph = ts.neighbors
+        elif self._only_graph is not None and not np.array_equal(
+            self._only_graph, next_ts.neighbors
+        ):
+            self._only_graph = None
         row, after = self._added % self._rows, (self._added + 1) % self._rows
         data = self._data
         for name in SEEN:
@@ -84,7 +91,8 @@ class Replay:
         """Draw ``size`` transitions.
 
         Returns:
-            Tensors with a leading batch axis: ``obs``, ``neighbors``, ``action_mask`` and their
+            Tensors with a leading batch axis (of one for ``neighbors`` while the graph has never
+            changed): ``obs``, ``neighbors``, ``action_mask`` and their
             ``next_`` twins, ``action``, ``reward``, ``continues`` (0 after an end state, else 1),
             ``step`` (of ``obs``) and what the method stored besides.
         """
@@ -97,6 +105,8 @@ class Replay:
             seen = self._data[name][after]
             seen[ended] = self._ends[name][end[ended]]
             batch[f"next_{name}"] = seen
+        if self._only_graph is not None:
+            batch["neighbors"] = batch["next_neighbors"] = self._only_graph[np.newaxis]
         return {name: torch.from_numpy(column) for name, column in batch.items()}
 
     def state_dict(self) -> State:
@@ -105,6 +115,7 @@ class Replay:
         return {
             "added": self._added,
             "ended": self._ended,
+            "one_graph": self._only_graph is not None,
             "data": {k: torch.from_numpy(v[:used]) for k, v in self._data.items()},
             "ends": {k: torch.from_numpy(v[:ends]) for k, v in self._ends.items()},
         }
@@ -115,3 +126,5 @@ class Replay:
         for mine, saved in ((self._data, state["data"]), (self._ends, state["ends"])):
             for name, column in saved.items():
                 mine[name][: len(column)] = column.numpy()
+        first = self._data["neighbors"][0].astype(np.int64)
+        self._only_graph = first if state["one_graph"] else None

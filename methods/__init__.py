@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from methods.base import Method
+from methods.coco_q import CocoQ
 from methods.dgn import DGN
 from methods.dqn import DQN
+from methods.joint_dqn import JointDQN
 from methods.ltos import FixedLToS, LToS
 from methods.random_policy import RandomPolicy
 from methods.reference import Reference
@@ -18,5 +20,7 @@ METHODS: Mapping[str, type[Method]] = MappingProxyType(
         "dgn": DGN,
         "fixed_ltos": FixedLToS,
         "ltos": LToS,
+        "joint_dqn": JointDQN,
+        "coco_q": CocoQ,
     }
 )

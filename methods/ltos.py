@@ -144,7 +144,7 @@ class LToSConfig(FixedLToSConfig):
         high_level_layers: Graph convolutions of the high level; 0 sees the own observation only.
         high_level_head_scale: Factor on the initial weights of its head.
         high_level_optimizer: Its optimizer.
-        high_level_learning_rate: Its step size.
+        high_level_learning_rate: Its step size; it decays with the low level's.
         high_level_objective: Sum or mean over agents of max_a Q_i.
         high_level_start: Environment steps before its first update call [steps].
         high_level_update_every: Steps between its update calls, "update frequency" [steps].
@@ -294,6 +294,9 @@ class LToS(FixedLToS):
     def update_high_level(self) -> float:
         """Make one update call of the high level; return its objective per agent before it."""
         c = self._high
+        self._phi_optimizer.param_groups[0]["lr"] = (
+            c.high_level_learning_rate * c.learning_rate_decay**self._episodes
+        )
         sample = self._replay.sample(c.high_level_sample_size, self._rngs.replay)
         objective = 0.0
         for _ in range(c.high_level_epochs):

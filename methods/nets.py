@@ -86,7 +86,7 @@ def agents_first(
     obs: Float[Tensor, "batch agents features"],
 ) -> Float[Tensor, "agents batch features"]:
     """Bring a batch of joint observations into the layout of the networks."""
-    return obs.transpose(0, 1)
+    return obs.transpose(0, 1).contiguous()  # baddbmm is twice as fast on it
 
 
 @torch.no_grad()

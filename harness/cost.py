@@ -59,4 +59,4 @@ def _size(cell: Cell) -> float:
     method = METHODS.get(cell.method)
     if method is not None and not method.learns:
         return _FIXED_S / _SECONDS_PER_STEP
-    return max(cell.budget.steps, cell.budget.episodes * _STEPS_PER_EPISODE)
+    return float(max(cell.budget.steps, cell.budget.episodes * _STEPS_PER_EPISODE))

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -28,7 +27,7 @@ class LogView:
         self.board, self._console = board, console
         self._last_beat = time.monotonic()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "LogView":
         return self
 
     def __exit__(
@@ -73,7 +72,7 @@ class LiveView(LogView):
         super().__init__(board, console)
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "LiveView":
         self._live.start()
         return self
 

@@ -1,8 +1,8 @@
 """Coco-Q: tabular Q-learning of two players who may pay each other.
 
 Source: Sodomka et al., 2013. The cooperative-competitive value of a bimatrix game (A, B) is
-``coco_1 = max(A + B) / 2 + val((A - B) / 2)``, half of the best joint outcome plus the minimax value
-of the zero-sum rest; both Q-tables over joint actions bootstrap from it, and the players play the
+``coco_1 = max(A + B) / 2 + val((A - B) / 2)``, half of the best joint outcome plus the minimax
+value of the zero-sum rest; both Q-tables over joint actions bootstrap from it, and the players play the
 joint action that maximizes the sum. Step size 0.5: paper 000, Appendix A.2.
 
 Departures from the source, each with its reason:
@@ -185,6 +185,6 @@ def _linear_program(payoff: Float[np.ndarray, "rows columns"]) -> float:
         b_eq=[1.0],
         bounds=[(0, None)] * rows + [(None, None)],
     )
-    if not answer.success:
+    if not answer.success or answer.fun is None:
         raise ArithmeticError(f"no minimax value found: {answer.message}")
     return float(-answer.fun)

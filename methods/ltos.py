@@ -29,7 +29,7 @@ Departures from the source, each with its reason:
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -67,7 +67,7 @@ class FixedLToSConfig(QConfig):
 class FixedLToS(QLearner):
     """The low level of LToS under shares that never change: the ablation of the papers."""
 
-    Config = FixedLToSConfig
+    Config: ClassVar[type[Any]] = FixedLToSConfig
     title: ClassVar[str] = "fixed LToS"
     description: ClassVar[str] = "DGN on rewards shared with neighbors in fixed proportions"
     version: ClassVar[str] = "1"
@@ -181,7 +181,7 @@ class LToSConfig(FixedLToSConfig):
 class LToS(FixedLToS):
     """Two levels: how to share, and how to act under what is shared."""
 
-    Config = LToSConfig
+    Config: ClassVar[type[Any]] = LToSConfig
     title: ClassVar[str] = "LToS"
     description: ClassVar[str] = "learns how much of its reward each agent shares with neighbors"
     version: ClassVar[str] = "1"
@@ -207,8 +207,8 @@ class LToS(FixedLToS):
         with torch.no_grad():
             self._phi.head.weight.mul_(config.high_level_head_scale)
         self._phi_target = copy.deepcopy(self._phi).requires_grad_(requires_grad=False)
-        self._phi_weights = list(self._phi.parameters())
-        self._phi_target_weights = list(self._phi_target.parameters())
+        self._phi_weights: list[Tensor] = list(self._phi.parameters())
+        self._phi_target_weights: list[Tensor] = list(self._phi_target.parameters())
         optimizer = torch.optim.Adam if config.high_level_optimizer == "adam" else torch.optim.SGD
         self._phi_optimizer = optimizer(
             self._phi_weights, lr=config.high_level_learning_rate, fused=True

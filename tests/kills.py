@@ -25,9 +25,9 @@ description = "cells to kill"
 scenario = "prisoner"
 methods = ["dqn"]
 seeds = [0]
-budget = {{ episodes = {episodes}, steps = 0, evaluations = {evaluations} }}
+budget = {{ episodes = {more}, steps = 0, evaluations = {evaluations} }}
 
-[[sweep]]  # tabular, hence fast: a longer run, or no kill would find it
+[[sweep]]  # faster, hence longer, or few kills would find it
 scenario = "prisoner"
 methods = ["coco_q"]
 seeds = [0]
@@ -57,7 +57,11 @@ class Session:
 
 def write_grid(path: Path, *, episodes: int, evaluations: int) -> tuple[Cell, ...]:
     """Write a grid of DQN, Coco-Q and LToS with held shares, and return its cells."""
-    path.write_text(GRID.format(episodes=episodes, long=8 * episodes, evaluations=evaluations))
+    path.write_text(
+        GRID.format(
+            episodes=episodes, more=4 * episodes, long=16 * episodes, evaluations=evaluations
+        )
+    )
     return load_grid(path).cells
 
 

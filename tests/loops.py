@@ -55,9 +55,7 @@ class LoopNetwork(nn.Module):
 
     def _convolve(self, h, graph, depth):
         shape = (len(h[0]), 3, self.heads, self.size)
-        sent = [
-            torch.relu(a.project[depth](h[i])).view(shape) for i, a in enumerate(self.agents)
-        ]
+        sent = [torch.relu(a.project[depth](h[i])).view(shape) for i, a in enumerate(self.agents)]
         mixed = []
         for i, agent in enumerate(self.agents):
             mine = [j for j in range(len(h)) if graph[0, i, j]]
@@ -183,8 +181,7 @@ class LoopLToS:
     def stored(self, share):
         """Stored shares by slot in the form of ``shares``."""
         return [
-            {i: share[:, i, 0]}
-            | {j: share[:, i, 1 + k] for k, j in enumerate(row) if j >= 0}
+            {i: share[:, i, 0]} | {j: share[:, i, 1 + k] for k, j in enumerate(row) if j >= 0}
             for i, row in enumerate(self.slots)
         ]
 

@@ -39,10 +39,10 @@ def test_the_same_data_give_the_same_file(drawing):
     assert draw(plot()) == drawing
 
 
-def test_a_reader_own_matplotlib_settings_change_nothing(drawing):
+def test_somebodys_own_matplotlib_settings_change_nothing(drawing):
     import matplotlib
 
-    with matplotlib.rc_context({"lines.linewidth": 9.0, "font.size": 20.0}):
+    with matplotlib.rc_context({"axes.facecolor": "red", "lines.markeredgewidth": 9.0}):
         assert draw(plot()) == drawing
 
 

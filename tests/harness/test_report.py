@@ -254,6 +254,8 @@ def test_swept_fields_have_rows_beside_their_method_and_a_figure_of_their_own(tm
 
     titles = re.findall(r"^\| (fixed LToS[^|]*|DQN) \|", report.text, re.MULTILINE)
     assert titles[:3] == ["fixed LToS", "fixed LToS, selfishness=0.7", "DQN"]
+    assert "cooperates eventually" in main_row(report.text, titles[0])[1]
+    assert main_row(report.text, titles[1])[1] == ""  # the papers did not run it
     assert [f.file for f in report.figures] == [
         "prisoner-default.svg",
         "prisoner-default-fixed_ltos.svg",

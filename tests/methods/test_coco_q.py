@@ -47,7 +47,7 @@ def test_coco_values_split_the_best_sum_and_follow_a_player_s_bonus(a, b, c):
     values = coco_values(a, b)
 
     np.testing.assert_allclose(values.sum(), (a + b).max(), atol=1e-8)
-    np.testing.assert_allclose(coco_values(a + c, b), values + [c, 0], atol=1e-8)
+    np.testing.assert_allclose(coco_values(a + c, b), values + np.array([c, 0]), atol=1e-8)
 
 
 @given(a=square)

@@ -159,7 +159,7 @@ def test_a_graph_that_changed_is_seen_changed():
 
 def test_the_target_uses_the_graph_after_the_step():
     scenario = Line(n_agents=5, n_neighbors=2)
-    method, config = build(scenario, warm_up=1000)
+    method, _ = build(scenario, warm_up=1000)
     fill(method, scenario, 30)
     batch = method._replay.sample(8, np.random.default_rng(0))
     stale = batch | {"next_neighbors": batch["neighbors"]}

@@ -120,9 +120,7 @@ def test_sharing_redistributes_rewards_and_makes_none(data, seed, selfishness):
     torch.testing.assert_close(
         share_rewards(matrix, reward).sum(1), reward.sum(1), rtol=1e-4, atol=1e-4
     )
-    torch.testing.assert_close(
-        received(matrix, around).sum(2), matrix.sum(1), rtol=1e-4, atol=1e-5
-    )
+    torch.testing.assert_close(received(matrix, around).sum(2), matrix.sum(1), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("selfishness", [0.1, 0.5, 0.8])

@@ -74,9 +74,9 @@ class CocoQ(Method):
         return f"Coco-Q plays games of two agents; this scenario has {spec.n_agents}"
 
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
-        """Return, per player and action, the best sum of both values with an allowed reply."""
-        total = self._allowed_sum(ts)
-        return np.stack([total.max(axis=1), total.max(axis=0)]).astype(np.float32)
+        """Return, per player and action, the best mean of both values with an allowed reply."""
+        mean = self._allowed_sum(ts) / 2
+        return np.stack([mean.max(axis=1), mean.max(axis=0)]).astype(np.float32)
 
     def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
         """Play the joint action with the largest sum, ties going to the lower index."""

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from methods.base import Method
+from methods.consenet import ConseNet
 from methods.dgn import DGN
 from methods.dqn import DQN
 from methods.ltos import FixedLToS, LToS
+from methods.neurcomm import IA2C, NeurComm
 from methods.random_policy import RandomPolicy
 from methods.reference import Reference
 
@@ -18,5 +20,8 @@ METHODS: Mapping[str, type[Method]] = MappingProxyType(
         "dgn": DGN,
         "fixed_ltos": FixedLToS,
         "ltos": LToS,
+        "neurcomm": NeurComm,
+        "ia2c": IA2C,
+        "consenet": ConseNet,
     }
 )

@@ -55,8 +55,8 @@ class GRU(nn.Module):
         memory = x.new_zeros(agents, rows, gates.shape[3] // 3)
         kept = (~first).to(x.dtype)
         memories = []
-        for t in range(steps):
-            memory = self._gated(gates[:, :, t], memory * kept[:, t].unsqueeze(1))
+        for t, gates_now in enumerate(gates.unbind(2)):  # slices would cost steps^2 backward
+            memory = self._gated(gates_now, memory * kept[:, t].unsqueeze(1))
             memories.append(memory)
         return torch.stack(memories, dim=2)
 
@@ -112,8 +112,7 @@ class LSTM(nn.Module):
         cell = stays * memory.cell + enters * torch.tanh(gates[..., 3 * self._units :])
         return Memory(leaves * torch.tanh(cell), cell)
 
-
-def kept(memory: Memory, first: Bool[Tensor, "rows"]) -> Memory:
-    """Empty the memories of the rows in which an episode begins."""
-    keep = (~first).to(memory.hidden.dtype).view(1, -1, 1)
-    return Memory(memory.hidden * keep, memory.cell * keep)
+    def blank(self, n_agents: int) -> Memory:
+        """Return the memories, one row per agent, with which an episode begins: zeros."""
+        zeros = torch.zeros(n_agents, 1, self._units)
+        return Memory(zeros, zeros)

@@ -206,19 +206,12 @@ class RecurrentA2C(Method):
         self, seen: Seen, segment: Segment
     ) -> tuple[Float[Tensor, "memories steps units"], Memory]:
         """Repeat a segment; return hidden states after each step, and memories after its ends."""
-        start = segment.extra
-        memory = Memory(start["hidden"][0].unsqueeze(1), start["cell"][0].unsqueeze(1))
-        driven = self._network.driven(seen).split(1, dim=1)
-        ends, hidden, at_ends = set(segment.ends.tolist()), [], []
-        for t, begins in enumerate(segment.first.tolist()):
-            if begins:
-                memory = self._blank.memory
-            memory = self._network.advance(driven[t], memory, seen.slots_of(t))
-            hidden.append(memory.hidden)
-            if t in ends:
-                at_ends.append(memory)
-        together = [torch.cat(parts, dim=1).detach() for parts in zip(*at_ends, strict=True)]
-        return torch.cat(hidden, dim=1), Memory(*together)
+        hidden, cell = segment.extra["hidden"][0], segment.extra["cell"][0]
+        start = Memory(hidden.unsqueeze(1), cell.unsqueeze(1))
+        memories = self._network.unroll(seen, start, segment.first)
+        at_ends = zip(*(memories[t] for t in segment.ends.tolist()), strict=True)
+        together = [torch.cat(parts, dim=1).detach() for parts in at_ends]
+        return torch.cat([memory.hidden for memory in memories], dim=1), Memory(*together)
 
     @torch.no_grad()
     def _next_value(

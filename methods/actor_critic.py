@@ -9,7 +9,7 @@ Per agent i::
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -87,6 +87,17 @@ class ActorCritic(nn.Module):
     ) -> Memory:
         """Make one time step."""
         return self.lstm.advance(driven, memory)
+
+    def unroll(
+        self, seen: Seen, memory: Memory, first: Bool[Tensor, "rows"]
+    ) -> list[Memory]:
+        """Make one time step per row, from ``memory`` on; return the memories after each."""
+        memories, driven = [], self.driven(seen).split(1, dim=1)
+        for t, begins in enumerate(first.tolist()):
+            memory = self.blank() if begins else memory
+            memory = self.advance(driven[t], memory, seen.slots_of(t))
+            memories.append(memory)
+        return memories
 
     def blank(self) -> Memory:
         """Return the memories with which an episode begins."""

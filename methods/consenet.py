@@ -30,7 +30,7 @@ Departures from the sources, each with its reason:
 The papers' numbers may depend on what ``methods.a2c`` does not repeat, and on departure 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
@@ -82,14 +82,15 @@ class ConseNet(RecurrentA2C):
         )
         super().__init__(spec, config, rngs, network)
         parts = (network.encoder, network.lstm, network.critic) if separate else (network.lstm,)
-        self._mixed = [p.detach()[-n:] for part in parts for p in part.parameters()]  # views
+        self._mixed = [parameter for part in parts for parameter in part.parameters()]
 
     def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
         """Store the step; when the segment is full, learn and mix."""
         metrics = super().observe(ts, actions, next_ts)
         if metrics:
             weights = mixing_matrix(next_ts.graph, self._config.mixing)
-            mix(self._mixed, torch.from_numpy(weights))
+            own = [p.detach()[-len(weights) :] for p in self._mixed]  # critics are the second half
+            mix(own, torch.from_numpy(weights))
         return metrics
 
     @property
@@ -115,7 +116,7 @@ def mixing_matrix(
 
 
 @torch.no_grad()
-def mix(parameters: list[Tensor], weights: Float[Tensor, "agents agents"]) -> None:
+def mix(parameters: Sequence[Tensor], weights: Float[Tensor, "agents agents"]) -> None:
     """Average stacked parameters over agents, all agents at once, in place."""
     for parameter in parameters:
         parameter.copy_((weights @ parameter.flatten(1)).view_as(parameter))

@@ -22,7 +22,9 @@ Departures from the sources, each with its reason:
 3. The critic sees what an agent knows, its own observations and its neighbors' actions, as in the
    code. Zhang's sees the whole state and everybody's actions; agents that average the parameters
    of functions of different inputs are outside the theory.
-4. Discounted returns in place of Zhang's average reward, as in the code.
+4. Discounted n-step returns of what the agent itself is paid, as in the code: consensus enters
+   the actors' advantages through V only. Zhang's actors ascend the consensus value, with one-step
+   errors and an estimate of the team's average reward.
 5. Neighbor slots as in NeurComm; parameters are mixed over the graph at the time of the update.
 6. ``alpha`` is an option here too: Chu et al. train with spatially discounted or global rewards,
    Zhang et al. with the own, which is ``alpha = 0``; the LToS papers do not say.

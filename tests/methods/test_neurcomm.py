@@ -12,11 +12,13 @@ from harness.cell import Budget, Cell
 from harness.hparams import build_config
 from harness.runner import Training
 from harness.seeding import method_rngs
-from methods import METHODS
+from methods import METHODS, a2c, consenet
 from methods.actor_critic import Seen
 from methods.attention import neighborhood
 from methods.nets import MLP
 from methods.rewards import hop_distances, spatial
+from methods.rollout import n_step_returns
+from recurrent_loops import LoopAgents
 from toys import Line, graph_of_slots
 
 
@@ -132,6 +134,36 @@ def test_without_edges_agents_are_independent_recurrent_actor_critics(name, ends
         nn.utils.clip_grad_norm_(adjusted, c.max_gradient_norm)
         optimizer.step()
         states = [x[3] for x in losses]
+
+
+@pytest.mark.parametrize("graph", ["path", "drawn"])
+@pytest.mark.parametrize("name", ["neurcomm", "ia2c", "consenet"])
+def test_stacked_agents_learn_as_a_loop_over_agents(name, graph, monkeypatch):
+    """Edges, messages and fingerprints included; returns are taken from the stacked side."""
+    scenario = Line(n_agents=4, max_steps=5, n_neighbors=2 if graph == "drawn" else None)
+    method = made(name, scenario.spec, alpha=0.0)
+    loop = LoopAgents(method._network, 4, method._config)
+    monkeypatch.setattr(consenet, "mix", lambda parameters, weights: None)
+    learn, scale = method._update, torch.from_numpy(scenario.spec.obs_scale)
+    returns, both = [], []
+
+    def noted(*arguments):
+        returns.append(n_step_returns(*arguments))
+        return returns[-1]
+
+    def compared(segment):
+        ours = learn(segment)
+        both.append((ours, loop.update(segment, segment.seen["obs"] * scale, returns[-1])))
+        return ours
+
+    monkeypatch.setattr(a2c, "n_step_returns", noted)
+    monkeypatch.setattr(method, "_update", compared)
+
+    play(method, scenario, episodes=12)
+
+    assert len(both) == 8
+    for ours, theirs in both:
+        assert list(ours.values()) == pytest.approx(theirs, abs=1e-5)
 
 
 def test_without_edges_neurcomm_and_consenet_are_ia2c():

@@ -79,11 +79,19 @@ class Held(NamedTuple):
 
 
 class RecurrentA2C(Method):
-    """Advantage actor-critic of all agents, once per segment."""
+    """Advantage actor-critic of all agents, once per segment.
+
+    Raises:
+        ValueError: ``alpha`` is negative, or ``rollout`` below 1.
+    """
 
     def __init__(
         self, spec: Spec, config: ActorCriticConfig, rngs: Rngs, network: ActorCritic
     ) -> None:
+        if config.alpha < 0:
+            raise ValueError(f"alpha is {config.alpha}; it is at least 0, and 1 for the global sum")
+        if config.rollout < 1:
+            raise ValueError(f"rollout is {config.rollout}; a segment has at least 1 step")
         self._spec, self._config, self._rngs = spec, config, rngs
         self._obs_scale = torch.from_numpy(spec.obs_scale)
         self._network = network
@@ -119,8 +127,7 @@ class RecurrentA2C(Method):
         memory, logits = self._decided(ts, self._before)
         allowed = torch.from_numpy(ts.action_mask).unsqueeze(0)
         self._after = Held(memory, log_probabilities(logits, allowed).exp())
-        choose_likeliest = not explore and self._config.greedy == "mode"
-        if choose_likeliest:
+        if not explore and self._config.greedy == "mode":
             return mode(logits[0].numpy(), ts.action_mask)
         return sample(logits[0].numpy(), ts.action_mask, rng)
 
@@ -183,9 +190,7 @@ class RecurrentA2C(Method):
 
     def _update(self, segment: Segment) -> Mapping[str, float]:
         c, network = self._config, self._network
-        seen = self._seen(
-            segment.seen["obs"], segment.seen["neighbors"], segment.extra["policy"]
-        )
+        seen = self._seen(segment.seen["obs"], segment.seen["neighbors"], segment.extra["policy"])
         hidden, at_ends = self._unroll(seen, segment)
         log_probs = log_probabilities(network.logits(hidden), segment.seen["action_mask"])
         value = network.value(hidden, seen.slots, segment.action, self._spec.n_actions)

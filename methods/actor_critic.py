@@ -4,6 +4,9 @@ Per agent i::
 
     h_i, c_i = LSTM(relu(MLP(input_i)), (h_i, c_i))       pi_i = softmax(W_a h_i)
     V_i      = W_v [h_i, one-hot actions of i's neighbors]
+
+As in the source, V_i knows what neighbors do at the same step: a baseline that depends on actions
+others chose, from observations that agent i may not have, which biases the gradient slightly.
 """
 
 from typing import NamedTuple
@@ -88,9 +91,7 @@ class ActorCritic(nn.Module):
         """Make one time step."""
         return self.lstm.advance(driven, memory)
 
-    def unroll(
-        self, seen: Seen, memory: Memory, first: Bool[Tensor, "rows"]
-    ) -> list[Memory]:
+    def unroll(self, seen: Seen, memory: Memory, first: Bool[Tensor, "rows"]) -> list[Memory]:
         """Make one time step per row, from ``memory`` on; return the memories after each."""
         memories, driven = [], self.driven(seen).split(1, dim=1)
         for t, begins in enumerate(first.tolist()):

@@ -475,6 +475,15 @@ def test_networks_have_the_sizes_of_the_source():
     assert made("neurcomm", spec, hidden=(64,)).n_parameters == 8 * (encoders + lstm + heads)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [("alpha", -1.0, "alpha is -1.0; it is at least 0"), ("rollout", 0, "rollout is 0; a segment")],
+)
+def test_impossible_values_are_refused(field, value, rule):
+    with pytest.raises(ValueError, match=rule):
+        made("neurcomm", Line().spec, **{field: value})
+
+
 def test_orthogonal_layers_have_orthogonal_rows_or_columns():
     network = MLP(2, (3, 5, 2), torch.Generator().manual_seed(0), "orthogonal")
 

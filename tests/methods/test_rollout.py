@@ -52,9 +52,7 @@ def test_what_follows_is_kept_where_an_episode_or_the_segment_ends(data):
 
     assert segment.ends.tolist() == ends
     np.testing.assert_array_equal(segment.after["obs"], [steps[t][2].obs for t in ends])
-    np.testing.assert_array_equal(
-        segment.continues, [not steps[t][2].terminated for t in ends]
-    )
+    np.testing.assert_array_equal(segment.continues, [not steps[t][2].terminated for t in ends])
     graphs = segment.after["neighbors"].expand(len(ends), -1, -1)
     np.testing.assert_array_equal(graphs, [steps[t][2].neighbors for t in ends])
 

@@ -4,9 +4,10 @@ Source: Chu et al., 2020, and their code (deeprl_network). Once per segment, one
 
     sum_i mean_t( -log pi_i(a_i) (R_i - V_i) - e H(pi_i) + v/2 (R_i - V_i)^2 )
 
-with the gradient clipped over all agents jointly. R_i are n-step returns of spatially discounted
-rewards, ``r_i = sum_j alpha^d_ij r_j`` over the graph at the time of the decision. Gradients flow
-through time, and through messages, from the end of a segment to its beginning and not beyond.
+with the gradient clipped over all agents jointly, as in the source: the one figure that would have
+to be agreed on by everybody. R_i are n-step returns of spatially discounted rewards,
+``r_i = sum_j alpha^d_ij r_j`` over the graph at the time of the decision. Gradients flow through
+time, and through messages, from the end of a segment to its beginning and not beyond.
 
 The faults of that code are not repeated: an LSTM advances once per environment step, in ``act``
 and nowhere else, and learning repeats just these steps from the memory of the segment's beginning;

@@ -5,10 +5,12 @@ from types import MappingProxyType
 
 from methods.base import Method
 from methods.coco_q import CocoQ
+from methods.consenet import ConseNet
 from methods.dgn import DGN
 from methods.dqn import DQN
 from methods.joint_dqn import JointDQN
 from methods.ltos import FixedLToS, LToS
+from methods.neurcomm import IA2C, NeurComm
 from methods.random_policy import RandomPolicy
 from methods.reference import Reference
 
@@ -22,5 +24,8 @@ METHODS: Mapping[str, type[Method]] = MappingProxyType(
         "ltos": LToS,
         "joint_dqn": JointDQN,
         "coco_q": CocoQ,
+        "neurcomm": NeurComm,
+        "ia2c": IA2C,
+        "consenet": ConseNet,
     }
 )

@@ -171,6 +171,66 @@ BUGS = (
         "\ndiscuont = 0.99 ",
         f"{LAWS} -k hyperparameters",
     ),
+    Bug(
+        "a recurrent memory advances when scores are asked for",
+        "methods/a2c.py",
+        "return self._decided(ts, self._held(ts))[1][0].numpy()",
+        "memory, logits = self._decided(ts, self._held(ts))\n"
+        "        self._after = Held(memory, self._after.policy)\n"
+        "        return logits[0].numpy()",
+        "tests/methods/test_neurcomm.py -k fingerprints",
+    ),
+    Bug(
+        "a segment starts from an empty memory",
+        "methods/a2c.py",
+        "start = Memory(hidden.unsqueeze(1), cell.unsqueeze(1))",
+        "start = Memory(0 * hidden.unsqueeze(1), 0 * cell.unsqueeze(1))",
+        "tests/methods/test_neurcomm.py -k learning_repeats",
+    ),
+    Bug(
+        "a time limit is an end state",
+        "methods/rollout.py",
+        'data["continues"][row] = not next_ts.terminated',
+        'data["continues"][row] = not next_ts.last',
+        "tests/methods/test_rollout.py tests/methods/test_neurcomm.py -k what_follows",
+    ),
+    Bug(
+        "messages of a finished episode are heard in the next",
+        "methods/actor_critic.py",
+        "memory = self.blank() if begins else memory",
+        "memory = Memory(memory.hidden, self.blank().cell) if begins else memory",
+        "tests/methods/test_neurcomm.py -k forgotten",
+    ),
+    Bug(
+        "messages carry no gradient",
+        "methods/neurcomm.py",
+        "from_neighbors(memory.hidden.transpose(0, 1), slots)",
+        "from_neighbors(memory.hidden.detach().transpose(0, 1), slots)",
+        "tests/methods/test_neurcomm.py -k one_hop",
+    ),
+    Bug(
+        "parameters are averaged one agent after the other",
+        "methods/consenet.py",
+        "        parameter.copy_((weights @ parameter.flatten(1)).view_as(parameter))",
+        "        for i, row in enumerate(weights):\n"
+        "            parameter[i] = (row @ parameter.flatten(1)).view_as(parameter[i])",
+        "tests/methods/test_consenet.py -k at_once",
+    ),
+    Bug(
+        "rewards of others are discounted over the next graph",
+        "methods/a2c.py",
+        "self._reward(ts.graph, next_ts.reward)",
+        "self._reward(next_ts.graph, next_ts.reward)",
+        "tests/methods/test_neurcomm.py -k graph_acted_on",
+    ),
+    Bug(
+        "agents are clipped one by one",
+        "methods/a2c.py",
+        "nn.utils.clip_grad_norm_(self._network.parameters(), self._config.max_gradient_norm)",
+        "[nn.utils.clip_grad_norm_(p, self._config.max_gradient_norm) "
+        "for p in self._network.parameters()]",
+        "tests/methods/test_neurcomm.py -k clipped",
+    ),
 )
 
 

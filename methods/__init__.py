@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from methods.base import Method
-from methods.dgn import DGN
-from methods.dqn import DQN
+from methods.dgn import DGN, InequityDGN, TeamDGN
+from methods.dqn import DQN, InequityDQN, TeamDQN
 from methods.ltos import FixedLToS, LToS
+from methods.ppo import IPPO, MAPPO
+from methods.qmix import QMIX, VDN
 from methods.random_policy import RandomPolicy
 from methods.reference import Reference
 
@@ -18,5 +20,13 @@ METHODS: Mapping[str, type[Method]] = MappingProxyType(
         "dgn": DGN,
         "fixed_ltos": FixedLToS,
         "ltos": LToS,
+        "team_dqn": TeamDQN,
+        "team_dgn": TeamDGN,
+        "inequity_dqn": InequityDQN,
+        "inequity_dgn": InequityDGN,
+        "vdn": VDN,
+        "qmix": QMIX,
+        "ippo": IPPO,
+        "mappo": MAPPO,
     }
 )

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from methods.base import Method
+from methods.coco_q import CocoQ
 from methods.dgn import DGN, InequityDGN, TeamDGN
 from methods.dqn import DQN, InequityDQN, TeamDQN
+from methods.joint_dqn import JointDQN
 from methods.ltos import FixedLToS, LToS
 from methods.ppo import IPPO, MAPPO
 from methods.qmix import QMIX, VDN
@@ -28,5 +30,7 @@ METHODS: Mapping[str, type[Method]] = MappingProxyType(
         "qmix": QMIX,
         "ippo": IPPO,
         "mappo": MAPPO,
+        "joint_dqn": JointDQN,
+        "coco_q": CocoQ,
     }
 )

@@ -49,7 +49,7 @@ class DGNConfig(QConfig):
 class DGN(QLearner):
     """Q-learning with attention over neighbors."""
 
-    Config = DGNConfig
+    Config: ClassVar[type[DGNConfig]] = DGNConfig
     title: ClassVar[str] = "DGN"
     description: ClassVar[str] = "Q-learning with graph attention over neighbors' features"
     version: ClassVar[str] = "1"

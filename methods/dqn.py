@@ -33,7 +33,7 @@ class DQNConfig(QConfig):
 class DQN(QLearner):
     """Independent Q-learning."""
 
-    Config = DQNConfig
+    Config: ClassVar[type[DQNConfig]] = DQNConfig
     title: ClassVar[str] = "DQN"
     description: ClassVar[str] = "independent Q-learning, each agent for itself"
     version: ClassVar[str] = "1"

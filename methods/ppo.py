@@ -105,15 +105,11 @@ class IPPO(Method):
         c = self._config
         return MLP(stack, (n_in, *c.hidden, 1), self._rngs.init, c.init)
 
-    def value(
-        self, obs: Float[Tensor, "steps agents features"]
-    ) -> Float[Tensor, "steps agents"]:
+    def value(self, obs: Float[Tensor, "steps agents features"]) -> Float[Tensor, "steps agents"]:
         """Compute V_i(o_i), each agent from its own observation."""
         return self._critic(agents_first(self._named(obs))).squeeze(2).T
 
-    def shaped_reward(
-        self, reward: Float[Tensor, "steps agents"]
-    ) -> Float[Tensor, "steps agents"]:
+    def shaped_reward(self, reward: Float[Tensor, "steps agents"]) -> Float[Tensor, "steps agents"]:
         """Return the rewards the agents learn from: their own."""
         return reward
 
@@ -242,15 +238,11 @@ class MAPPO(IPPO):
         c, n_state = self._config, self._spec.n_agents * self._spec.n_features
         return MLP(1, (n_state, *c.hidden, 1), self._rngs.init, c.init)
 
-    def value(
-        self, obs: Float[Tensor, "steps agents features"]
-    ) -> Float[Tensor, "steps agents"]:
+    def value(self, obs: Float[Tensor, "steps agents features"]) -> Float[Tensor, "steps agents"]:
         """Compute V(s), the same for every agent."""
         return self._critic(obs.flatten(1).unsqueeze(0))[0].expand(-1, obs.shape[1])
 
-    def shaped_reward(
-        self, reward: Float[Tensor, "steps agents"]
-    ) -> Float[Tensor, "steps agents"]:
+    def shaped_reward(self, reward: Float[Tensor, "steps agents"]) -> Float[Tensor, "steps agents"]:
         """Return the mean of all agents' rewards."""
         return reward.mean(dim=1, keepdim=True).expand_as(reward)
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from methods.q_learning import QConfig, QLearner
-from methods.rewards import inequity, mean, smoothed
+from methods.rewards import Reward, inequity, mean, smoothed
 from scenarios.base import Actions, Timestep
 
 
@@ -43,6 +43,7 @@ class InequityAversion(QLearner):
     """Agents dislike to have less, or more, than their neighbors (Hughes et al., 2018)."""
 
     _config: InequityConfig
+    _trace: Reward
 
     def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
         """Put the transition into replay, with the reward as an inequity-averse agent feels it."""

@@ -8,6 +8,7 @@ from jaxtyping import Float32
 
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
 
+
 class Game:
     """What small games have in common: one-hot states, everything allowed, all are neighbors.
 

@@ -62,9 +62,7 @@ def test_returns_and_advantages_are_what_a_slow_loop_finds(name, ends):
             if after.last:
                 break
         np.testing.assert_allclose(batch["advantage"][t], advantage, atol=1e-5)
-        np.testing.assert_allclose(
-            batch["return"][t], advantage + values(method, ts), atol=1e-5
-        )
+        np.testing.assert_allclose(batch["return"][t], advantage + values(method, ts), atol=1e-5)
 
 
 @pytest.mark.parametrize(("ends", "value"), [("truncated", 0.9 * 7.0), ("terminated", 0.0)])
@@ -176,7 +174,9 @@ def test_own_rewards_end_in_defection_and_the_teams_in_cooperation(name, first_m
     """
     scenario, right = Prisoner(), 0
     for seed in range(1000, 1010):
-        method = build(name, scenario, seed, "prisoner", rollout=120, batch_size=60, hidden=(32, 32))
+        method = build(
+            name, scenario, seed, "prisoner", rollout=120, batch_size=60, hidden=(32, 32)
+        )
         play(method, scenario, steps=6000, world=seed, act=seed + 1)
         ts = scenario.reset(np.random.default_rng(0))
         chosen = method.act(ts, np.random.default_rng(0), explore=False)

@@ -12,7 +12,8 @@ from games import MatrixGame, TwoStepGame
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
-from methods.qmix import MonotonicMixer, Sum, remembered
+from methods.qmix import remembered
+from methods.team_network import MonotonicMixer, Sum
 from toys import Line
 
 SMALL = {

@@ -1,5 +1,6 @@
 """IPPO and MAPPO: what a rollout becomes, step by step, and that they solve the prisoner."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -11,6 +12,7 @@ from harness.seeding import method_rngs
 from methods import METHODS
 from methods.ppo import clipped_gain, normalized
 from scenarios.prisoner import COOPERATE, DEFECT, Prisoner
+from team_loops import LoopPPO
 from toys import Line
 
 SMALL = {"hidden": (8,), "rollout": 20, "batch_size": 10, "parameters": "per_agent"}
@@ -124,6 +126,26 @@ def test_mappo_of_one_agent_is_ippo():
     assert all(torch.equal(mine, theirs) for mine, theirs in pairs)
 
 
+def test_an_update_equals_that_of_a_loop_over_modules():
+    scenario = Line(n_agents=3, max_steps=30)
+    method = build("ippo", scenario, rollout=100, max_gradient_norm=1e9)
+    play(method, scenario, steps=20)
+    segment, orders = method._rollout.take(), copy.deepcopy(method._rngs.replay)
+    method._rollout.take = lambda: segment
+    loop = LoopPPO(method, n_agents=3)
+    obs, after = (seen["obs"] * method._obs_scale for seen in (segment.seen, segment.after))
+    # The stacked loss is a mean over agents: Adam does not care, but for its epsilon.
+    passes = [torch.from_numpy(orders.permutation(20)).split(10) for _ in range(4)]
+
+    method.update()
+    loop.update(obs, segment.action, segment.reward, after[0], [r for p in passes for r in p])
+
+    expected = torch.stack([actor(obs[:, i]) for i, actor in enumerate(loop.actors)], dim=1)
+    torch.testing.assert_close(method.logits(obs), expected, rtol=0, atol=1e-5)
+    expected = torch.cat([critic(obs[:, i]) for i, critic in enumerate(loop.critics)], dim=1)
+    torch.testing.assert_close(method.value(obs), expected, rtol=0, atol=1e-5)
+
+
 def test_it_learns_when_a_rollout_is_complete():
     scenario = Line(n_agents=2)
     method = build("ippo", scenario, rollout=7)
@@ -173,10 +195,9 @@ def test_own_rewards_end_in_defection_and_the_teams_in_cooperation(name, first_m
     passes less often than once in 2000.
     """
     scenario, right = Prisoner(), 0
+    sizes = {"rollout": 120, "batch_size": 60, "hidden": (32, 32)}
     for seed in range(1000, 1010):
-        method = build(
-            name, scenario, seed, "prisoner", rollout=120, batch_size=60, hidden=(32, 32)
-        )
+        method = build(name, scenario, seed, "prisoner", **sizes)
         play(method, scenario, steps=6000, world=seed, act=seed + 1)
         ts = scenario.reset(np.random.default_rng(0))
         chosen = method.act(ts, np.random.default_rng(0), explore=False)

@@ -1,7 +1,7 @@
 """QMIX and VDN: what their mixers can and cannot say, and that they learn what is published."""
 
+import copy
 import itertools
-import math
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from harness.seeding import method_rngs
 from methods import METHODS
 from methods.qmix import remembered
 from methods.team_network import MonotonicMixer, Sum
+from team_loops import LoopMixed
 from toys import Line
 
 SMALL = {
@@ -240,6 +241,29 @@ def test_a_memory_counts_after_the_burn_in_or_from_an_episodes_first_step():
     assert remembered(first[:, 2:], burn_in=10).any(dim=1).all()
 
 
+@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("name", ["vdn", "qmix"])
+def test_updates_equal_those_of_a_loop_over_modules(name, recurrent):
+    scenario = Line(n_agents=3)
+    fields = {"recurrent": recurrent, "burn_in": 0, "sequence_length": 7, "agent_id": True}
+    single = {"parameters": "per_agent", "double": False, "last_action": True}
+    method = build(name, scenario, warm_up=10**6, tau=0.1, **fields, **single)
+    play(method, scenario, episodes=10)
+    loop = LoopMixed(method, n_agents=3)
+    samples = copy.deepcopy(method._rngs.replay)
+
+    for _ in range(5):
+        method.update()
+        loop.update(method._replay.sample(8, samples, length=7 if recurrent else 1))
+
+    batch = method._replay.sample(8, samples, length=7)
+    x = method._sequences(batch["obs"], batch["previous"])
+    next_x = method._sequences(batch["next_obs"], batch["action"])
+    for network, plain in ((method._network, loop.network), (method._target, loop.target)):
+        expected, _ = plain(x, next_x, batch["step"] == 0)
+        torch.testing.assert_close(method._q_before(network, batch), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_agents_and_mixer_learn_and_are_followed_by_their_target(optimizer):
     scenario = Line(n_agents=3)
@@ -272,7 +296,7 @@ def two_step_return(name, seed):
         "epsilon_decay": 1.0,
     }
     method = build(name, scenario, seed=seed, epsilon_min=1.0, **fields)
-    play(method, scenario, episodes=1500, world=100 + seed, act=200 + seed)
+    play(method, scenario, episodes=1000, world=100 + seed, act=200 + seed)
     ts = scenario.reset(np.random.default_rng(0))
     while not ts.last:
         ts = scenario.step(method.act(ts, np.random.default_rng(0), explore=False))
@@ -280,14 +304,11 @@ def two_step_return(name, seed):
 
 
 @pytest.mark.learning
-@pytest.mark.parametrize(("name", "published"), [("qmix", 8.0), ("vdn", 7.0)])
-def test_the_two_step_game_ends_as_published(name, published):
-    """Eight of ten seeds; greedy play of a learner that tossed coins would be right in one of two.
-
-    For VDN: 7 or not is one of two choices of agent 0; for QMIX 8 is one of eight joint plays. So
-    a coin tosser passes with a chance below 56 / 1024 for VDN and below 3e-6 for QMIX; both 2e-7.
+@pytest.mark.parametrize(("name", "published", "least"), [("qmix", 8.0, 8), ("vdn", 7.0, 10)])
+def test_the_two_step_game_ends_as_published(name, published, least):
+    """Of ten seeds. A learner that tosses coins finds 8 in one of eight joint plays and 7 in one
+    of two: it passes with a chance of 3e-6 as QMIX and of 1e-3 as VDN.
     """
     right = sum(two_step_return(name, seed) == published for seed in range(10))
 
-    assert math.comb(10, 8) == 45
-    assert right >= 8
+    assert right >= least

@@ -13,8 +13,8 @@ from typing import Protocol, runtime_checkable
 from harness.cell import Cell
 from harness.failure import describe
 from harness.files import CellFiles, Failure, StorageError, storing
+from harness.outcome import Outcome
 from harness.pool import Workers, run_in_worker, workers
-from harness.worker import Outcome
 
 TICK_S = 0.2
 

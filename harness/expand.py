@@ -1,36 +1,21 @@
 """Sweeps into cells: every name and value checked, what equals a default left out."""
 
-import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict
 from itertools import product
-from typing import Any, get_type_hints
-
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from typing import Any
 
 from harness.cell import Budget, Cell, Named, Value, default_budget
 from harness.errors import ConfigurationError, nearest
 from harness.hparams import build_config
+from harness.place import Place, find_place, frozen
 from harness.seeding import TUNING_SEEDS
-from harness.sweep import BudgetTable, Sweep
+from harness.sweep import Sweep
 from methods import METHODS
 from methods.reference import Reference
-from scenarios import SCENARIOS
-from scenarios.base import Scenario
 
 EVERY_METHOD = "*"
 Planned = Mapping[str, Mapping[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A scenario with its options; ``built`` is None when it is only planned."""
-
-    scenario: str
-    options: Named
-    built: Scenario | None
-    reason: str | None = None
 
 
 def expand(where: str, sweep: Sweep, planned: Planned) -> Iterator[tuple[Cell, str | None]]:
@@ -46,7 +31,7 @@ def expand(where: str, sweep: Sweep, planned: Planned) -> Iterator[tuple[Cell, s
     """
     budget = _budget(where, sweep)
     for options in _combinations(sweep.options):
-        place = _place(where, sweep.scenario, options, planned["scenarios"])
+        place = find_place(where, sweep.scenario, options, planned["scenarios"])
         for method, fields, reason in _variants(where, sweep, place, planned["methods"]):
             for seed in sweep.seeds:
                 yield (
@@ -100,58 +85,11 @@ def _budget(where: str, sweep: Sweep) -> Budget:
 
 def _combinations(swept: Mapping[str, list[Any]]) -> Iterator[dict[str, Value]]:
     for values in product(*swept.values()):
-        yield dict(zip(swept, map(_frozen, values), strict=True))
-
-
-def _place(
-    where: str, scenario: str, options: dict[str, Value], planned: Mapping[str, str]
-) -> _Place:
-    for name in options.keys() & BudgetTable.model_fields.keys():
-        raise ConfigurationError(
-            f"{where}.options.{name}: that is a budget's name; write budget.{name}"
-        )
-    if scenario in SCENARIOS:
-        return _built_place(where, scenario, options)
-    if scenario in planned:
-        return _Place(scenario, tuple(sorted(options.items())), None, planned[scenario])
-    raise ConfigurationError(
-        f"{where}.scenario: unknown scenario {scenario!r}; {nearest(scenario, SCENARIOS)}"
-    )
-
-
-def _built_place(where: str, scenario: str, options: dict[str, Value]) -> _Place:
-    build = SCENARIOS[scenario]
-    defaults = {p.name: p.default for p in inspect.signature(build).parameters.values()}
-    for name in options.keys() - defaults.keys():
-        raise ConfigurationError(
-            f"{where}.options.{name}: {scenario} has no such option; {nearest(name, defaults)}"
-        )
-    try:
-        checked = dict(_option_model(scenario).model_validate(defaults | options))
-        built = build(**checked)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(
-            f"{where}.options.{first['loc'][0]}: {first['msg']}, not {first['input']!r}"
-        ) from None
-    except ValueError as error:
-        raise ConfigurationError(f"{where}.options: {error}") from None
-    changed = {name: value for name, value in checked.items() if value != defaults[name]}
-    return _Place(scenario, tuple(sorted(changed.items())), built)
-
-
-@cache
-def _option_model(scenario: str) -> type[BaseModel]:
-    """Return a pydantic model of a scenario's options, strict about types."""
-    build: Any = SCENARIOS[scenario]
-    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
-    names = inspect.signature(build).parameters
-    fields: dict[str, Any] = {name: (hints.get(name, Any), ...) for name in names}
-    return create_model("Options", __config__=ConfigDict(strict=True), **fields)
+        yield dict(zip(swept, map(frozen, values), strict=True))
 
 
 def _variants(
-    where: str, sweep: Sweep, place: _Place, planned: Mapping[str, str]
+    where: str, sweep: Sweep, place: Place, planned: Mapping[str, str]
 ) -> Iterator[tuple[str, Named, str | None]]:
     """Yield method, fields and the reason why it cannot be run, if there is one."""
     for name in sweep.methods:
@@ -171,7 +109,7 @@ def _variants(
 
 
 def _checked_variant(
-    where: str, sweep: Sweep, place: _Place, method: str, fields: dict[str, Value]
+    where: str, sweep: Sweep, place: Place, method: str, fields: dict[str, Value]
 ) -> tuple[Named, str | None]:
     """Return the fields that differ from the preset, and why the pair is impossible, if it is."""
     usual = build_config(method, sweep.scenario, sweep.preset)
@@ -195,7 +133,3 @@ def _checked_variant(
                 f"{config.policy!r}; {nearest(config.policy, policies)}"
             )
     return named, METHODS[method].unsuitable(place.built.spec, config)
-
-
-def _frozen(value: Any) -> Value:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value

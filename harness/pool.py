@@ -14,7 +14,8 @@ import torch
 from pebble import ProcessPool
 
 from harness.cell import Cell
-from harness.worker import Outcome, work
+from harness.outcome import Outcome
+from harness.worker import work
 
 ONE_THREAD = {
     f"{library}_NUM_THREADS": "1"

@@ -7,8 +7,8 @@ from pathlib import Path
 from harness.cell import Cell
 from harness.executor import Job
 from harness.files import CellFiles, Failure
+from harness.outcome import Outcome
 from harness.stream import Tail
-from harness.worker import Outcome
 from methods import METHODS
 from scenarios import SCENARIOS
 
@@ -37,20 +37,20 @@ class CellProgress:
         self._tail = Tail(CellFiles.of(folder, job.cell).stream)
         self._started = self._seen_at = clock()
         self._headline = headline(job.cell.scenario)
-        self._first: int | None = None
-        self._evaluation = self._step = self.episode = 0
+        self._before = self._evaluation = self._step = self.episode = 0
         self.value: float | None = None
         self.steps_per_s: float | None = None
+        if self._tail.look() and self._tail.row is not None:  # it is resumed, or run again
+            self._before = self._tail.row["evaluation"]
 
     def look(self) -> None:
         """Read what the cell has written meanwhile."""
         if not self._tail.look() or self._tail.row is None:
             return
         row, at = self._tail.row, self._clock()
-        if self._first is not None and at > self._seen_at and row["step"] > self._step:
+        if 0 < self._step < row["step"] and at > self._seen_at:
             self.steps_per_s = (row["step"] - self._step) / (at - self._seen_at)
-        if self._first is None:  # a resumed cell had evaluations before
-            self._first = row["evaluation"] - 1
+        self._before = min(self._before, row["evaluation"] - 1)  # cut back to its checkpoint
         self._seen_at, self._step = at, row["step"]
         self.episode, self._evaluation = row["episode"], row["evaluation"]
         self.value = row["metrics"][self._headline]
@@ -63,8 +63,8 @@ class CellProgress:
     @property
     def left_s(self) -> float | None:
         """Time until it ends [s]; None before its first evaluation."""
-        made = self._evaluation - (self._first or 0)
-        if self._first is None or made < 1:
+        made = self._evaluation - self._before
+        if self._evaluation == 0:
             return None
         per_evaluation = (self._seen_at - self._started) / made
         return max(0.0, per_evaluation * (_n_evaluations(self.job.cell) - self._evaluation))

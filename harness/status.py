@@ -111,7 +111,7 @@ def _look(cell: Cell, folder: Path) -> Status:
         cell=cell,
         state=State.DONE if fresh else State.STALE,
         detail="" if fresh else "settings, data or code version changed since it was computed",
-        wall_s=float(result.provenance["wall_s"]),
+        wall_s=result.provenance.get("wall_s"),
         modified_ns=modified_ns,
     )
 

@@ -2,39 +2,22 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from harness.atomic import move_aside
 from harness.cell import Cell
 from harness.checkpoint import DamagedCheckpoint, load_checkpoint, save_checkpoint
 from harness.failure import failure_kind
 from harness.files import CellFiles, held, storing
+from harness.outcome import Outcome
 from harness.record import Meter, assemble
 from harness.result import DamagedResult, fingerprint, load_result
 from harness.runner import Training
 from harness.stream import Stream
 
+
 COLLAPSE = 0.1  # mean self weight below which sharing has collapsed: agents live off each other
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a cell.
-
-    Attributes:
-        state: ``done`` now; ``found`` done by somebody else; ``busy`` elsewhere; ``stopped`` on
-            request, with a checkpoint.
-        metrics: Means of the last evaluation.
-        wall_s: Seconds the run took, all its parts together.
-        notes: What the user should know.
-    """
-
-    state: Literal["done", "found", "busy", "stopped"]
-    metrics: Mapping[str, float]
-    wall_s: float = 0.0
-    notes: tuple[str, ...] = ()
 
 
 def work(
@@ -83,7 +66,7 @@ def _found(path: Path, cell: Cell, replaces: int | None) -> tuple[Outcome | None
         return None, (f"{error}; moved to {move_aside(path).name} and computed again",)
     if result.fingerprint != fingerprint(cell):
         return None, ()
-    wall_s = float(result.provenance["wall_s"])
+    wall_s = result.provenance.get("wall_s", 0.0)
     return Outcome(state="found", metrics=result.curve[-1]["metrics"], wall_s=wall_s), ()
 
 

@@ -1,9 +1,9 @@
 """Coco-Q: tabular Q-learning of two players who may pay each other.
 
 Source: Sodomka et al., 2013. The cooperative-competitive value of a bimatrix game (A, B) is
-``coco_1 = max(A + B) / 2 + val((A - B) / 2)``, half of the best joint outcome plus the minimax
-value of the zero-sum rest; both Q-tables over joint actions bootstrap from it, and the players play the
-joint action that maximizes the sum. Step size 0.5: paper 000, Appendix A.2.
+``coco_1 = max(A + B) / 2 + val((A - B) / 2)``: half of the best joint outcome, and the minimax
+value of the zero-sum rest. Both Q-tables over joint actions bootstrap from it, and the players
+play the joint action that maximizes the sum. Step size 0.5: paper 000, Appendix A.2.
 
 Departures from the source, each with its reason:
 

@@ -33,14 +33,21 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
-from methods.attention import GraphNetwork, Neighborhood
+from methods.attention import GraphNetwork
 from methods.base import Communication, Rngs, State
 from methods.exploration import OrnsteinUhlenbeck
 from methods.nets import n_networks, soft_update
 from methods.q_learning import QConfig, QLearner, Seen, rows_of
+from methods.sharing import (
+    even_shares,
+    initial_softmax,
+    received,
+    share_matrix,
+    share_rewards,
+)
 from scenarios.base import Actions, Spec, Timestep
 
 
@@ -357,56 +364,3 @@ class LToS(FixedLToS):
         sharing = (1.0 + c.high_level_layers * c.high_level_hidden[-1]) / c.share_interval
         execution = self._low_level_floats + sharing
         return Communication(execution=execution, training=execution + 2.0)
-
-
-def initial_softmax(
-    logits: Float[Tensor, "batch agents shares"],
-    present: Bool[Tensor, "graphs agents slots"],
-    selfishness: float,
-) -> Float[Tensor, "batch agents shares"]:
-    """Turn logits into shares that, at zero logits, keep ``selfishness`` and split the rest evenly.
-
-    The offset of the self logit is log(s / (1 - s) * k_i), k_i the number of neighbors.
-    """
-    degree = present.sum(2, keepdim=True).clamp(min=1)
-    own = logits[:, :, :1] + torch.log(degree * (selfishness / (1 - selfishness)))
-    others = logits[:, :, 1:].masked_fill(~present, -torch.inf)
-    return torch.cat([own, others], dim=2).softmax(2)
-
-
-def even_shares(
-    present: Bool[Tensor, "graphs agents slots"], selfishness: float
-) -> Float[Tensor, "graphs agents shares"]:
-    """Return the shares that keep ``selfishness`` and split the rest; all where alone."""
-    degree = present.sum(2, keepdim=True)
-    own = torch.where(degree > 0, selfishness, 1.0)
-    return torch.cat([own, present * ((1 - selfishness) / degree.clamp(min=1))], dim=2)
-
-
-def share_matrix(
-    share: Float[Tensor, "batch agents shares"], around: Neighborhood
-) -> Float[Tensor, "batch agents agents"]:
-    """Return W: row i is how agent i's reward is divided; rows sum to one.
-
-    A slot that emptied since the shares were decided falls back to its giver.
-    """
-    given = (share[:, :, 1:].unsqueeze(2) @ around.slots).squeeze(2)
-    return given + torch.diag_embed(1 - given.sum(2))
-
-
-def share_rewards(
-    matrix: Float[Tensor, "batch agents agents"], reward: Float[Tensor, "batch agents"]
-) -> Float[Tensor, "batch agents"]:
-    """Return r^W_i = sum_j W_ji r_j; the sum over agents stays what it was (Proposition 4.1)."""
-    return (matrix.transpose(1, 2) @ reward.unsqueeze(2)).squeeze(2)
-
-
-def received(
-    matrix: Float[Tensor, "batch agents agents"], around: Neighborhood
-) -> Float[Tensor, "batch agents inputs"]:
-    """Return w_in: what each agent keeps, what each neighbor slot gives it, and all the rest."""
-    incoming = matrix.transpose(1, 2)
-    own = incoming.diagonal(dim1=1, dim2=2).unsqueeze(2)
-    listed = (around.slots @ incoming.unsqueeze(3)).squeeze(3)
-    rest = incoming.masked_fill(around.graph, 0.0).sum(2, keepdim=True)
-    return torch.cat([own, listed, rest], dim=2)

@@ -17,7 +17,7 @@ def main() -> int:
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     with tempfile.TemporaryDirectory() as folder:
         sessions, different = kill_and_resume(
-            Path(folder), N_KILLS, 1.5, episodes=800, evaluations=160, seed=seed
+            Path(folder), N_KILLS, 1.0, episodes=300, evaluations=150, seed=seed
         )
     for number, session in enumerate(sessions, 1):
         end = "killed" if session.killed else "ended"

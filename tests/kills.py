@@ -25,20 +25,20 @@ description = "cells to kill"
 scenario = "prisoner"
 methods = ["dqn"]
 seeds = [0]
-budget = {{ episodes = {more}, steps = 0, evaluations = {evaluations} }}
+budget = {{ episodes = {more}, steps = 0, {evaluated} }}
 
 [[sweep]]  # faster, hence longer, or few kills would find it
 scenario = "prisoner"
 methods = ["coco_q"]
 seeds = [0]
-budget = {{ episodes = {long}, steps = 0, evaluations = {evaluations} }}
+budget = {{ episodes = {long}, steps = 0, {evaluated} }}
 
 [[sweep]]  # shares held over two steps, so that a kill may fall in between
 scenario = "prisoner"
 methods = ["ltos"]
 fields.share_interval = 2
 seeds = [0]
-budget = {{ episodes = {episodes}, steps = 0, evaluations = {evaluations} }}
+budget = {{ episodes = {episodes}, steps = 0, {evaluated} }}
 """
 
 
@@ -57,11 +57,9 @@ class Session:
 
 def write_grid(path: Path, *, episodes: int, evaluations: int) -> tuple[Cell, ...]:
     """Write a grid of DQN, Coco-Q and LToS with held shares, and return its cells."""
-    path.write_text(
-        GRID.format(
-            episodes=episodes, more=4 * episodes, long=16 * episodes, evaluations=evaluations
-        )
-    )
+    evaluated = f"evaluations = {evaluations}, evaluation_episodes = 2"
+    lengths = {"episodes": episodes, "more": 4 * episodes, "long": 16 * episodes}
+    path.write_text(GRID.format(evaluated=evaluated, **lengths))
     return load_grid(path).cells
 
 

@@ -17,11 +17,12 @@ from harness.commands.request import (
     record,
 )
 from harness.cost import Costs
-from harness.display import LiveView, LogView
 from harness.errors import ConfigurationError
 from harness.executor import Job, Summary, execute
 from harness.files import StorageError, check_writable
 from harness.grid import Grid
+from harness.live_view import LiveView
+from harness.log_view import LogView
 from harness.progress import Board
 from harness.status import State, Status, count, look
 

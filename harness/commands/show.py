@@ -28,12 +28,12 @@ def plan(request: Request) -> int:
     expected = {s.cell: costs.expected_s(s.cell) for s in chosen}
     if request.as_json:
         cells = [record(s) | {"expected_s": expected.get(s.cell)} for s in statuses]
-        print_json({"grid": grid.name, "cells": cells, "expected_s": sum(expected.values())})
+        print_json({"grid": grid.name, "cells": cells, "expected_s": sum(expected.values(), 0.0)})
         return OK
     out = console()
     table = Table("place", "variant", "cells", "expected", "remark", box=None, pad_edge=False)
     for (place, variant), members in by_variant(statuses).items():
-        cost_s = sum(expected.get(s.cell, 0.0) for s in members)
+        cost_s = sum((expected.get(s.cell, 0.0) for s in members), 0.0)
         guess = "" if all(costs.known(s.cell) for s in members) else "~"
         table.add_row(
             place,
@@ -43,7 +43,7 @@ def plan(request: Request) -> int:
             "; ".join(dict.fromkeys(s.detail for s in members if s.detail)),
         )
     out.print(table)
-    total = sum(expected.values())
+    total = sum(expected.values(), 0.0)
     out.print(
         f"\n{len(chosen)} of {len(statuses)} cells to run, about {duration(total)} of one core"
         f"{'' if all(map(costs.known, expected)) else ' (~: guessed, nothing alike has run yet)'}",
@@ -57,8 +57,8 @@ def status(request: Request) -> int:
     """Show how far each variant is."""
     grid, statuses, _ = request.load()
     costs = Costs(statuses)
-    spent_s = sum(s.wall_s or 0.0 for s in statuses)
-    left_s = sum(costs.expected_s(s.cell) for s in to_run(statuses, None))
+    spent_s = sum((s.wall_s or 0.0 for s in statuses), 0.0)
+    left_s = sum((costs.expected_s(s.cell) for s in to_run(statuses, None)), 0.0)
     if request.as_json:
         print_json(
             {

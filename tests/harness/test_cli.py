@@ -259,8 +259,12 @@ def test_a_full_disk_ends_in_one_message_and_loses_nothing(here):
     kept = result(finished).save(here / "results/mine")
     before = kept.read_bytes()
 
+    many = "evaluations = 10, evaluation_episodes = 20"
+    text = GRID.replace("evaluations = 5, evaluation_episodes = 1", many)
+    (here / "mine.toml").write_text(text)
+
     def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 
     run = start("run", "--grid", "mine.toml", "-j", "1", preexec_fn=small_files)
     _, log = run.communicate(timeout=120)

@@ -14,9 +14,9 @@ from harness.cell import Budget, Cell
 from harness.executor import Job, Summary, execute
 from harness.failure import describe
 from harness.files import CellFiles, Failure, StorageError, load_failure
+from harness.outcome import Outcome
 from harness.pool import workers
 from harness.result import load_result
-from harness.worker import Outcome
 from recorded import cell
 
 SHORT = Budget(episodes=10, steps=20, evaluations=5, evaluation_episodes=1)

@@ -41,13 +41,12 @@ def test_a_cell_without_a_trace_is_missing(tmp_path):
 
 
 def test_a_cell_with_a_valid_result_is_done_and_its_cost_known(tmp_path):
-    written = result(CELLS[0])
-    written.save(tmp_path)
+    result(CELLS[0], provenance={"wall_s": 12.5}).save(tmp_path)
 
     status = state(tmp_path)
 
     assert status.state is State.DONE
-    assert status.wall_s == written.provenance["wall_s"]
+    assert status.wall_s == 12.5
     assert status.modified_ns == CellFiles.of(tmp_path, CELLS[0]).result.stat().st_mtime_ns
 
 

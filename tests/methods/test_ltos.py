@@ -14,16 +14,9 @@ from harness.seeding import method_rngs
 from loops import LoopLToS
 from methods.attention import neighborhood
 from methods.dgn import DGN
-from methods.ltos import (
-    FixedLToS,
-    LToS,
-    even_shares,
-    initial_softmax,
-    received,
-    share_matrix,
-    share_rewards,
-)
+from methods.ltos import FixedLToS, LToS
 from methods.q_learning import QLearner
+from methods.sharing import even_shares, initial_softmax, received, share_matrix, share_rewards
 from scenarios.prisoner import Prisoner
 from strategies import neighbor_slots
 from toys import Line, next_in_line

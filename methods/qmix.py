@@ -41,7 +41,8 @@ class VDNConfig(QConfig):
     """Hyperparameters on top of those of every Q-learner.
 
     Attributes:
-        recurrent: Whether agents have a memory, a GRU as wide as the last hidden layer.
+        recurrent: Whether agents have a memory, a GRU as wide as the last hidden layer; samples and
+            minibatches then count runs of steps.
         sequence_length: Steps in a row that recurrent agents learn from [steps].
         burn_in: Steps before those that only fill the memory [steps].
         agent_id: Whether an agent's input names the agent.

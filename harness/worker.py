@@ -16,7 +16,6 @@ from harness.result import DamagedResult, fingerprint, load_result
 from harness.runner import Training
 from harness.stream import Stream
 
-
 COLLAPSE = 0.1  # mean self weight below which sharing has collapsed: agents live off each other
 
 

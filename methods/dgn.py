@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from methods.attention import GraphNetwork
 from methods.base import Communication, Rngs
-from methods.nets import n_networks
+from methods.nets import Parameters, n_networks
 from methods.q_learning import QConfig, QLearner, Seen
 from methods.reward_shaping import InequityAversion, InequityConfig, TeamReward
 from scenarios.base import Spec
@@ -34,12 +34,14 @@ class DGNConfig(QConfig):
     """Hyperparameters on top of those of every Q-learner.
 
     Attributes:
+        parameters: One network for all agents, or one per agent.
         layers: Graph convolutions: an agent sees as many hops far.
         heads: Attention heads per convolution.
         head_size: Units of one head.
         skip: Whether the Q head sees the features of every depth or of the last only.
     """
 
+    parameters: Parameters
     layers: int
     heads: int
     head_size: int

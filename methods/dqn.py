@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from methods.base import Communication, Rngs
-from methods.nets import MLP, agents_first, n_networks
+from methods.nets import MLP, Parameters, agents_first, n_networks
 from methods.q_learning import QConfig, QLearner, Seen
 from methods.reward_shaping import InequityAversion, InequityConfig, TeamReward
 from scenarios.base import Spec
@@ -27,7 +27,13 @@ from scenarios.base import Spec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DQNConfig(QConfig):
-    """Nothing beyond what every Q-learner has."""
+    """Hyperparameters on top of those of every Q-learner.
+
+    Attributes:
+        parameters: One network for all agents, or one per agent.
+    """
+
+    parameters: Parameters
 
 
 class DQN(QLearner):

@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from methods.attention import GraphNetwork
 from methods.base import Communication, Rngs, State
 from methods.exploration import OrnsteinUhlenbeck
-from methods.nets import n_networks, soft_update
+from methods.nets import Parameters, n_networks, soft_update
 from methods.q_learning import QConfig, QLearner, Seen, rows_of
 from methods.sharing import (
     even_shares,
@@ -56,6 +56,7 @@ class FixedLToSConfig(QConfig):
     """Hyperparameters of the low level, and the share an agent keeps.
 
     Attributes:
+        parameters: One network per level for all agents, or one per agent.
         layers: Graph convolutions of the low level.
         heads: Attention heads per convolution.
         head_size: Units of one head.
@@ -64,6 +65,7 @@ class FixedLToSConfig(QConfig):
             rest is split evenly among its neighbors.
     """
 
+    parameters: Parameters
     layers: int
     heads: int
     head_size: int

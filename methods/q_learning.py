@@ -21,7 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from methods.attention import Neighborhood, neighborhood
 from methods.base import Method, Rngs, State
-from methods.nets import Init, Parameters, soft_update
+from methods.nets import Init, soft_update
 from methods.replay import Replay
 from scenarios.base import Actions, Spec, Timestep
 
@@ -31,7 +31,6 @@ class QConfig:
     """Hyperparameters of every Q-learner; values and sources are in ``methods/hparams``.
 
     Attributes:
-        parameters: One network for all agents, or one per agent.
         hidden: Width of each hidden layer of the encoder [units].
         init: Distribution of the initial weights.
         learning_rate: Step size of Adam.
@@ -53,7 +52,6 @@ class QConfig:
         greedy_network: The network that acts without exploration: ``online`` or ``target``.
     """
 
-    parameters: Parameters
     hidden: tuple[int, ...]
     init: Init
     learning_rate: float

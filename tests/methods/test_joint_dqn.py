@@ -20,7 +20,7 @@ def config(**changes):
 def test_with_one_agent_it_is_dqn():
     scenario = Line(n_agents=1)
     joint = JointDQN(scenario.spec, config(), method_rngs(0))
-    same = DQNConfig(**dataclasses.asdict(config()))
+    same = DQNConfig(**dataclasses.asdict(config()), parameters="shared")
     single = DQN(scenario.spec, same, method_rngs(0))
 
     for method in (joint, single):

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from methods.base import Communication, Rngs
-from methods.nets import agents_first, n_networks
+from methods.nets import Parameters, agents_first, n_networks
 from methods.q_learning import QConfig, QLearner, Seen
 from methods.team_network import AgentNetwork, MonotonicMixer, Sum, TeamNetwork
 from scenarios.base import Actions, Spec, Timestep
@@ -41,6 +41,7 @@ class VDNConfig(QConfig):
     """Hyperparameters on top of those of every Q-learner.
 
     Attributes:
+        parameters: One network for all agents, or one per agent; the mixer is one.
         recurrent: Whether agents have a memory, a GRU as wide as the last hidden layer; samples and
             minibatches then count runs of steps.
         sequence_length: Steps in a row that recurrent agents learn from [steps].
@@ -51,6 +52,7 @@ class VDNConfig(QConfig):
         max_gradient_norm: Largest norm of a gradient; longer ones are cut to it.
     """
 
+    parameters: Parameters
     recurrent: bool
     sequence_length: int
     burn_in: int

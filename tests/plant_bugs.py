@@ -182,7 +182,8 @@ BUGS = (
         "the mixer is left out of the optimizer",
         "methods/qmix.py",
         "        self._nothing = np",
-        "        self._optimizer = torch.optim.Adam(agents.parameters())\n        self._nothing = np",
+        "        self._optimizer = torch.optim.Adam(agents.parameters())\n"
+        "        self._nothing = np",
         "tests/methods/test_qmix.py -k agents_and_mixer",
     ),
     Bug(

@@ -231,6 +231,77 @@ BUGS = (
         "for p in self._network.parameters()]",
         "tests/methods/test_neurcomm.py -k clipped",
     ),
+    Bug(
+        "the team's value falls with some agents' values",
+        "methods/team_network.py",
+        "self.weight_1(s)[0].abs()",
+        "self.weight_1(s)[0]",
+        "tests/methods/test_qmix.py -k rises",
+    ),
+    Bug(
+        "the mixer is left out of the optimizer",
+        "methods/qmix.py",
+        "        self._nothing = np",
+        "        self._optimizer = torch.optim.Adam(agents.parameters())\n"
+        "        self._nothing = np",
+        "tests/methods/test_qmix.py -k agents_and_mixer",
+    ),
+    Bug(
+        "the team's reward is the sum of rewards",
+        "methods/qmix.py",
+        'batch["reward"].mean(dim=2)',
+        'batch["reward"].sum(dim=2)',
+        "tests/methods/test_qmix.py -k bootstraps",
+    ),
+    Bug(
+        "a forbidden action is a team's best",
+        "methods/qmix.py",
+        "best.masked_fill(forbidden, -torch.inf).argmax",
+        "best.argmax",
+        "tests/methods/test_qmix.py -k forbidden",
+    ),
+    Bug(
+        "what was done last is what is done now",
+        "methods/qmix.py",
+        "previous = self._nothing if ts.first else self._stored",
+        "previous = actions",
+        "tests/methods/test_qmix.py -k values_that_acting",
+    ),
+    Bug(
+        "a memory outlives its episode in replayed runs",
+        "methods/recurrent.py",
+        "memory * kept[:, t].unsqueeze(1)",
+        "memory",
+        "tests/methods/test_qmix.py -k values_that_acting",
+    ),
+    Bug(
+        "a clipped ratio is clipped in the direction that costs, too",
+        "methods/ppo.py",
+        "return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)",
+        "return ratio.clamp(1 - clip, 1 + clip) * advantage",
+        "tests/methods/test_ppo.py -k gains",
+    ),
+    Bug(
+        "MAPPO's agents learn from their own rewards",
+        "methods/ppo.py",
+        "return reward.mean(dim=1, keepdim=True).expand_as(reward)",
+        "return reward",
+        "tests/methods/test_ppo.py -k slow_loop",
+    ),
+    Bug(
+        "smoothed rewards go on into the next episode",
+        "methods/reward_shaping.py",
+        "past = np.zeros_like(reward) if ts.first else self._trace",
+        "past = getattr(self, '_trace', np.zeros_like(reward))",
+        "tests/methods/test_rewards.py -k anew",
+    ),
+    Bug(
+        "whom nobody can reach counts undiscounted",
+        "methods/rewards.py",
+        "np.where(reachable, alpha ** np.where(reachable, distance, 0.0), 0.0)",
+        "alpha ** np.where(reachable, distance, 0.0)",
+        "tests/methods/test_rewards.py -k nobody",
+    ),
 )
 
 

@@ -36,7 +36,7 @@ SMALL = {  # where a method has such a field, also with a prefix: high_level_sam
     "share_interval": 2,
 }
 EVERY = sorted(METHODS)
-SCORES_ARE_LOGITS = {"neurcomm", "ia2c", "consenet"}  # values: tests/methods/test_neurcomm.py
+SCORES_ARE_LOGITS = {"neurcomm", "ia2c", "consenet", "ippo", "mappo"}  # critics: own tests
 LEARNERS = [name for name in EVERY if METHODS[name].learns]
 SHARING_PARAMETERS = [
     name

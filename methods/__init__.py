@@ -6,6 +6,7 @@ from types import MappingProxyType
 from methods.base import Method
 from methods.dgn import DGN
 from methods.dqn import DQN
+from methods.intention_propagation import IntentionPropagation
 from methods.ltos import FixedLToS, LToS
 from methods.random_policy import RandomPolicy
 from methods.reference import Reference
@@ -18,5 +19,6 @@ METHODS: Mapping[str, type[Method]] = MappingProxyType(
         "dgn": DGN,
         "fixed_ltos": FixedLToS,
         "ltos": LToS,
+        "ip": IntentionPropagation,
     }
 )

@@ -7,6 +7,7 @@ from methods.base import Method
 from methods.dgn import DGN
 from methods.dqn import DQN
 from methods.intention_propagation import IntentionPropagation
+from methods.lio import LIO
 from methods.ltos import FixedLToS, LToS
 from methods.random_policy import RandomPolicy
 from methods.reference import Reference
@@ -20,5 +21,6 @@ METHODS: Mapping[str, type[Method]] = MappingProxyType(
         "fixed_ltos": FixedLToS,
         "ltos": LToS,
         "ip": IntentionPropagation,
+        "lio": LIO,
     }
 )

@@ -268,10 +268,10 @@ class LIO(Method):
         advantage = advantage.detach().requires_grad_()
         after = self.inner_step(before, first, advantage)
         log_prob = self.log_prob(after, second)
-        n = log_prob.shape[1]
-        one_per_giver = benefit.T.unsqueeze(2) * (1 - torch.eye(n, dtype=benefit.dtype))
+        not_self = 1 - torch.eye(log_prob.shape[1], dtype=benefit.dtype)
+        one_per_giver = benefit.T.unsqueeze(2) * not_self.unsqueeze(1)  # [givers, later, agents]
         (influence,) = torch.autograd.grad(
-            log_prob, advantage, one_per_giver, is_grads_batched=True
+            log_prob, advantage, (one_per_giver,), is_grads_batched=True
         )
         return (discounting(first, self._config.discount).T @ influence).transpose(0, 1)
 
@@ -304,7 +304,7 @@ class LIO(Method):
             seen = torch.cat([own, rollout.obs[at, who], did], dim=3)
         else:
             seen = torch.cat([rollout.obs, did.flatten(2)], dim=2)
-        rows = agents_first(seen).flatten(1, -2)
+        rows = seen.transpose(0, 1).flatten(1, -2)
         out = self._incentive(rows).view(who.shape[1], len(who), -1).transpose(0, 1)
         return self._config.r_max * torch.sigmoid(out) * present
 

@@ -332,7 +332,7 @@ class LIO(Method):
         """Return the discounted value of going on, where a rollout stops but the game does not."""
         cut = rollout.ended == 2
         cut[-1] |= rollout.ended[-1] == 0
-        tail = torch.zeros(*rollout.reward.shape, 2)
+        tail = rollout.reward.new_zeros(*rollout.reward.shape, 2)
         with torch.no_grad():
             tail[cut] = self._config.discount * self._value(rollout.next_obs[cut])
         return tail

@@ -5,8 +5,8 @@ an incentive function r_eta_i: what it gives to each neighbor for what that neig
 learn from their own reward and all they are given; eta_i ascends the environment return of i alone,
 through the learning of those it pays. Updates come in pairs of rollouts:
 
-    play tau with theta;      theta'_j = theta_j + beta sum_t grad log pi_j(a_t) G_j,t(tau; eta)
-    play tau' with theta';    eta_i ascends sum_{j != i} sum_s log pi_{theta'_j(eta)}(a'_s) G_i,s(tau')
+    play tau with theta;    theta'_j = theta_j + beta sum_t grad log pi_j(a_t) G_j,t(tau; eta)
+    play tau' with theta';  eta_i ascends sum_{j != i, s} log pi_{theta'_j(eta)}(a'_s) G_i,s(tau')
 
 and theta <- theta'. The gradient reaches eta through theta' alone and is exact:
 d theta'_j / d G_j,t is differentiated through the inner step, once per giver, and dG_j,t / d eta_i
@@ -27,7 +27,7 @@ Departures from the source, each with its reason:
    authors' code also has a variant with an optimizer of its own.
 5. Long episodes are cut into rollouts, with returns bootstrapped from a critic that has two
    outputs: the environment's rewards, which eta ascends, and what is received. The authors'
-   actor-critic variant has one-step errors; returns over the rollout keep the credit for incentives.
+   actor-critic variant has one-step errors, which bear no trace of later incentives.
 6. Policies may be shared; then all agents make one inner step together.
 """
 
@@ -38,7 +38,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int64
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812
 
@@ -234,9 +234,7 @@ class LIO(Method):
         self._first, self._before = None, {}
         return metrics
 
-    def incentive_loss(
-        self, before: Weights, first: Rollout, second: Rollout
-    ) -> Float[Tensor, ""]:
+    def incentive_loss(self, before: Weights, first: Rollout, second: Rollout) -> Float[Tensor, ""]:
         """Return what eta descends: cost, less the worth of what is given to who gives it.
 
         Args:

@@ -253,9 +253,7 @@ class PlainPolicyGradient:
 def test_with_nothing_to_give_it_is_policy_gradient():
     """Every other episode: the one after the inner step is for incentives."""
     room = EscapeRoom(n_agents=3, needed=2)
-    method = made(
-        room, r_max=0.0, hidden=(8, 8), learning_rate=0.01, epsilon=0.3, epsilon_min=0.3
-    )
+    method = made(room, r_max=0.0, hidden=(8, 8), learning_rate=0.01, epsilon=0.3, epsilon_min=0.3)
     agents = [PlainPolicyGradient(method, i) for i in range(3)]
 
     for k, steps in enumerate(episodes(method, room, 40)):

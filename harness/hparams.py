@@ -65,7 +65,7 @@ def build_config(method: str, scenario: str, preset: str, fields: Named = ()) ->
         values[name] = value
     config = METHODS[method].Config
     try:
-        checked = _model(config).model_validate(values)
+        checked = _config_model(method).model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(
@@ -76,8 +76,9 @@ def build_config(method: str, scenario: str, preset: str, fields: Named = ()) ->
 
 
 @cache
-def _model(config: type[Any]) -> type[BaseModel]:
+def _config_model(method: str) -> type[BaseModel]:
     """Return a pydantic twin of a Config: strict about types, where dataclasses check nothing."""
+    config = METHODS[method].Config
     fields: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(config).items()}
     return create_model(config.__name__, __config__=ConfigDict(strict=True), **fields)
 

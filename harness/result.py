@@ -20,7 +20,7 @@ SCHEMA = 1
 WINDOW = 10  # the final value of a run is the mean of its last ten evaluations
 
 
-class DamagedResult(ValueError):
+class DamagedResult(ValueError):  # noqa: N818  # says what is wrong with it
     """A file is not the record of a run: truncated, edited by hand or something else."""
 
 
@@ -60,7 +60,9 @@ class RunResult:
         record = {"schema": SCHEMA, "id": self.cell.id, **asdict(self)}
         text = json.dumps(record, indent=None, sort_keys=True, allow_nan=False)
         record_hash = hashlib.sha256(text.encode()).hexdigest()
-        return write_text(result_path(folder, self.cell), f'{{"sha256": "{record_hash}",\n{text[1:]}\n')
+        return write_text(
+            result_path(folder, self.cell), f'{{"sha256": "{record_hash}",\n{text[1:]}\n'
+        )
 
 
 def result_path(folder: Path, cell: Cell) -> Path:
@@ -76,7 +78,7 @@ def load_result(path: Path) -> RunResult:
     """
     try:
         text = path.read_text()
-        head, _, body = text.partition("\n")
+        _, _, body = text.partition("\n")
         record = json.loads(text)
         if hashlib.sha256(("{" + body.rstrip("\n")).encode()).hexdigest() != record.pop("sha256"):
             raise DamagedResult(f"{path}: its checksum does not match: it was changed by hand")

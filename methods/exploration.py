@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 
-@dataclass(slots=True)
+@dataclass
 class OrnsteinUhlenbeck:
     """A mean-reverting walk of one value per agent and slot, started anew each episode.
 

@@ -29,7 +29,7 @@ Departures from the source, each with its reason:
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -67,7 +67,7 @@ class FixedLToSConfig(QConfig):
 class FixedLToS(QLearner):
     """The low level of LToS under shares that never change: the ablation of the papers."""
 
-    Config = FixedLToSConfig
+    Config: ClassVar[type[Any]] = FixedLToSConfig
     title: ClassVar[str] = "fixed LToS"
     description: ClassVar[str] = "DGN on rewards shared with neighbors in fixed proportions"
     version: ClassVar[str] = "1"
@@ -144,7 +144,7 @@ class LToSConfig(FixedLToSConfig):
         high_level_layers: Graph convolutions of the high level; 0 sees the own observation only.
         high_level_head_scale: Factor on the initial weights of its head.
         high_level_optimizer: Its optimizer.
-        high_level_learning_rate: Its step size.
+        high_level_learning_rate: Its step size; it decays with the low level's.
         high_level_objective: Sum or mean over agents of max_a Q_i.
         high_level_start: Environment steps before its first update call [steps].
         high_level_update_every: Steps between its update calls, "update frequency" [steps].
@@ -181,7 +181,7 @@ class LToSConfig(FixedLToSConfig):
 class LToS(FixedLToS):
     """Two levels: how to share, and how to act under what is shared."""
 
-    Config = LToSConfig
+    Config: ClassVar[type[Any]] = LToSConfig
     title: ClassVar[str] = "LToS"
     description: ClassVar[str] = "learns how much of its reward each agent shares with neighbors"
     version: ClassVar[str] = "1"
@@ -207,8 +207,8 @@ class LToS(FixedLToS):
         with torch.no_grad():
             self._phi.head.weight.mul_(config.high_level_head_scale)
         self._phi_target = copy.deepcopy(self._phi).requires_grad_(requires_grad=False)
-        self._phi_weights = list(self._phi.parameters())
-        self._phi_target_weights = list(self._phi_target.parameters())
+        self._phi_weights: list[Tensor] = list(self._phi.parameters())
+        self._phi_target_weights: list[Tensor] = list(self._phi_target.parameters())
         optimizer = torch.optim.Adam if config.high_level_optimizer == "adam" else torch.optim.SGD
         self._phi_optimizer = optimizer(
             self._phi_weights, lr=config.high_level_learning_rate, fused=True
@@ -294,6 +294,9 @@ class LToS(FixedLToS):
     def update_high_level(self) -> float:
         """Make one update call of the high level; return its objective per agent before it."""
         c = self._high
+        self._phi_optimizer.param_groups[0]["lr"] = (
+            c.high_level_learning_rate * c.learning_rate_decay**self._episodes
+        )
         sample = self._replay.sample(c.high_level_sample_size, self._rngs.replay)
         objective = 0.0
         for _ in range(c.high_level_epochs):

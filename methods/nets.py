@@ -5,6 +5,7 @@ a layer of all agents. Shared parameters are the same code with a stack of one, 
 the agents are folded.
 """
 
+import itertools
 import math
 from typing import Literal, TypeAlias
 
@@ -36,13 +37,12 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(n_networks, 1, n_out))
 
-    def forward(
-        self, x: Float[Tensor, "agents rows n_in"]
-    ) -> Float[Tensor, "agents rows n_out"]:
+    def forward(self, x: Float[Tensor, "agents rows n_in"]) -> Float[Tensor, "agents rows n_out"]:
         """Apply each network's layer to its agent's rows."""
-        if len(self.weight) == len(x):
-            return torch.baddbmm(self.bias, x, self.weight)
-        flat = torch.addmm(self.bias[0], x.reshape(-1, x.shape[2]), self.weight[0])
+        weight, bias = self.weight, self.bias
+        if weight.shape[0] == x.shape[0]:
+            return torch.baddbmm(bias, x, weight)
+        flat = torch.addmm(bias[0], x.reshape(-1, x.shape[2]), weight[0])
         return flat.view(x.shape[0], x.shape[1], -1)
 
 
@@ -61,13 +61,11 @@ class MLP(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(
             Linear(n_networks, n_in, n_out, generator, init)
-            for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+            for n_in, n_out in itertools.pairwise(sizes)
         )
         self._activate_last = activate_last
 
-    def forward(
-        self, x: Float[Tensor, "agents rows n_in"]
-    ) -> Float[Tensor, "agents rows n_out"]:
+    def forward(self, x: Float[Tensor, "agents rows n_in"]) -> Float[Tensor, "agents rows n_out"]:
         """Apply the layers in order."""
         last = len(self.layers) - 1
         for i, layer in enumerate(self.layers):
@@ -86,7 +84,7 @@ def agents_first(
     obs: Float[Tensor, "batch agents features"],
 ) -> Float[Tensor, "agents batch features"]:
     """Bring a batch of joint observations into the layout of the networks."""
-    return obs.transpose(0, 1)
+    return obs.transpose(0, 1).contiguous()
 
 
 @torch.no_grad()

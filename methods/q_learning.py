@@ -108,8 +108,8 @@ class QLearner(Method):
             network.parameters(), lr=config.learning_rate, fused=True
         )
         self._replay = Replay(config.capacity, spec, extra)
-        self._weights = list(network.parameters())
-        self._target_weights = list(self._target.parameters())
+        self._weights: list[Tensor] = list(network.parameters())
+        self._target_weights: list[Tensor] = list(self._target.parameters())
         self._last_graph: tuple[Tensor, Neighborhood] | None = None
         self._steps = self._episodes = 0
 
@@ -134,7 +134,7 @@ class QLearner(Method):
 
     def neighborhood(self, neighbors: Int64[Tensor, "graphs agents slots"]) -> Neighborhood:
         """Return the graphs of neighbor slots; a graph that does not change is made once."""
-        if len(neighbors) > 1:
+        if neighbors.shape[0] > 1:
             return neighborhood(neighbors)
         if self._last_graph is None or not torch.equal(self._last_graph[0], neighbors):
             self._last_graph = (neighbors.clone(), neighborhood(neighbors))
@@ -213,9 +213,10 @@ class QLearner(Method):
         self, batch: Mapping[str, Tensor], y: Float[Tensor, "batch agents"]
     ) -> float:
         q = self.q(self._network, self.seen(batch, ""))
-        taken = q.gather(2, batch["action"].unsqueeze(2)).squeeze(2)
-        loss = F.mse_loss(taken, y)
-        self._optimizer.zero_grad()
+        taken = q.gather(2, batch["action"].unsqueeze(2))
+        loss = F.mse_loss(taken, y.unsqueeze(2))
+        for weight in self._weights:
+            weight.grad = None  # as zero_grad does, at a tenth of its cost
         loss.backward()
         self._optimizer.step()
         return loss.item()
@@ -252,7 +253,9 @@ class QLearner(Method):
 
 def rows_of(sample: Mapping[str, Tensor], rows: slice) -> dict[str, Tensor]:
     """Cut a minibatch out of a sample; a graph that never changes serves every minibatch."""
-    static = len(sample["neighbors"]) == 1
+    if rows.stop - rows.start >= sample["reward"].shape[0]:
+        return dict(sample)
+    static = sample["neighbors"].shape[0] == 1
     kept = {"neighbors", "next_neighbors"} if static else set()
     return {name: column if name in kept else column[rows] for name, column in sample.items()}
 

@@ -63,8 +63,9 @@ class Replay:
         """Store one transition over the oldest."""
         if self._added == 0:
             self._only_graph = ts.neighbors
-        elif self._only_graph is not None and not np.array_equal(
-            self._only_graph, next_ts.neighbors
+        if self._only_graph is not None and not (
+            np.array_equal(self._only_graph, ts.neighbors)
+            and np.array_equal(self._only_graph, next_ts.neighbors)
         ):
             self._only_graph = None
         row, after = self._added % self._rows, (self._added + 1) % self._rows

@@ -1,9 +1,9 @@
 """Simulators of networked multi-agent problems, and the table of their names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from scenarios.base import Scenario
 from scenarios.prisoner import Prisoner
 
-SCENARIOS: Mapping[str, Callable[..., Scenario]] = MappingProxyType({"prisoner": Prisoner})
+SCENARIOS: Mapping[str, type[Scenario]] = MappingProxyType({"prisoner": Prisoner})

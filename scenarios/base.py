@@ -7,7 +7,7 @@ the size of each agent's action set, ``features`` the length of one agent's obse
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, Shaped
@@ -115,6 +115,8 @@ class Scenario(Protocol):
     metric_info: ClassVar[Mapping[str, Metric]]
     floor: Mapping[str, float]
     bound: Mapping[str, float]
+
+    def __init__(self, **options: Any) -> None: ...
 
     @property
     def spec(self) -> Spec:

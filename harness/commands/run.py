@@ -1,0 +1,85 @@
+"""The command that computes."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from harness.commands.request import (
+    INTERRUPTED,
+    OK,
+    SOME_FAILED,
+    WRONG_USE,
+    Request,
+    console,
+    counts_text,
+    print_json,
+    print_remedies,
+    record,
+)
+from harness.cost import Costs
+from harness.display import LiveView, LogView
+from harness.errors import ConfigurationError
+from harness.executor import Job, Summary, execute
+from harness.files import StorageError, check_writable
+from harness.grid import Grid
+from harness.progress import Board
+from harness.status import State, Status, count, look
+
+
+def run(
+    request: Request, *, n_workers: int, checkpoint_every: float, time_limit: float | None
+) -> int:
+    """Compute what is to be computed, and say what became of it."""
+    grid, statuses, folder = request.load()
+    log, costs = console(stderr=True), Costs(statuses)
+    jobs = [
+        Job(cell=s.cell, expected_s=costs.expected_s(s.cell), replaces=s.modified_ns)
+        for s in request.chosen(statuses)
+    ]
+    try:
+        check_writable(folder)
+    except StorageError as error:
+        raise ConfigurationError(str(error)) from None
+    _announce(log, grid, statuses, jobs)
+    summary = Summary()
+    if jobs:
+        live = log.is_terminal and not log.is_dumb_terminal
+        with (LiveView if live else LogView)(Board(jobs, folder, n_workers), log) as view:
+            summary = execute(
+                jobs,
+                folder,
+                view,
+                n_workers=n_workers,
+                checkpoint_every=checkpoint_every,
+                time_limit=time_limit,
+            )
+    after = look([s.cell for s in statuses], grid.unavailable, folder)
+    if request.as_json:
+        print_json({"grid": grid.name, "states": count(after), "cells": [*map(record, after)]})
+    return _conclude(request, log, grid, after, summary)
+
+
+def _announce(log: Console, grid: Grid, statuses: Sequence[Status], jobs: Sequence[Job]) -> None:
+    log.print(f"grid {grid.name}: {len(statuses)} cells, {len(jobs)} to run", soft_wrap=True)
+    reasons = [s.detail for s in statuses if s.state is State.UNAVAILABLE]
+    for reason in dict.fromkeys(reasons):
+        log.print(f"unavailable: {reason} ({reasons.count(reason)} cells)", soft_wrap=True)
+
+
+def _conclude(
+    request: Request, log: Console, grid: Grid, after: Sequence[Status], summary: Summary
+) -> int:
+    """Say how it ended, and what to do next."""
+    if summary.obstacle:
+        log.print(f"error: {summary.obstacle}", style="bold red", markup=False, soft_wrap=True)
+        return WRONG_USE
+    log.print(f"\n{counts_text(after)}", soft_wrap=True)
+    if summary.interrupted:
+        log.print("interrupted: the same command goes on from here", soft_wrap=True)
+        return INTERRUPTED
+    print_remedies(log, after)
+    log.print(f"results: {request.results / grid.name}", soft_wrap=True)
+    if not grid.tuning:
+        log.print(f"next: python -m harness report --grid {request.grid}", soft_wrap=True)
+    failed = any(s.state is State.FAILED for s in after) or summary.failures
+    return SOME_FAILED if failed else OK

@@ -1,0 +1,126 @@
+"""The commands that look and change nothing: plan, status, list; and report."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from harness.commands.request import (
+    CHECK_FAILED,
+    OK,
+    Request,
+    console,
+    counts_text,
+    print_json,
+    print_remedies,
+    record,
+)
+from harness.cost import Costs, duration
+from harness.grid import load_grid, shipped_grids
+from harness.status import State, by_variant, count, to_run
+from methods import METHODS
+from scenarios import SCENARIOS
+
+
+def plan(request: Request) -> int:
+    """Show every variant with the states of its cells, and what is to be computed."""
+    grid, statuses, _ = request.load()
+    chosen, costs = request.chosen(statuses), Costs(statuses)
+    expected = {s.cell: costs.expected_s(s.cell) for s in chosen}
+    if request.as_json:
+        cells = [record(s) | {"expected_s": expected.get(s.cell)} for s in statuses]
+        print_json({"grid": grid.name, "cells": cells, "expected_s": sum(expected.values())})
+        return OK
+    out = console()
+    table = Table("place", "variant", "cells", "expected", "remark", box=None, pad_edge=False)
+    for (place, variant), members in by_variant(statuses).items():
+        cost_s = sum(expected.get(s.cell, 0.0) for s in members)
+        guess = "" if all(costs.known(s.cell) for s in members) else "~"
+        table.add_row(
+            place,
+            variant,
+            counts_text(members),
+            f"{guess}{duration(cost_s)}" if cost_s else "-",
+            "; ".join(dict.fromkeys(s.detail for s in members if s.detail)),
+        )
+    out.print(table)
+    total = sum(expected.values())
+    out.print(
+        f"\n{len(chosen)} of {len(statuses)} cells to run, about {duration(total)} of one core"
+        f"{'' if all(map(costs.known, expected)) else ' (~: guessed, nothing alike has run yet)'}",
+        soft_wrap=True,
+    )
+    print_remedies(out, statuses)
+    return OK
+
+
+def status(request: Request) -> int:
+    """Show how far each variant is."""
+    grid, statuses, _ = request.load()
+    costs = Costs(statuses)
+    spent_s = sum(s.wall_s or 0.0 for s in statuses)
+    left_s = sum(costs.expected_s(s.cell) for s in to_run(statuses, None))
+    if request.as_json:
+        print_json(
+            {
+                "grid": grid.name,
+                "states": count(statuses),
+                "spent_s": spent_s,
+                "left_s": left_s,
+                "cells": [record(s) for s in statuses],
+            }
+        )
+        return OK
+    out = console()
+    shown = [state for state in State if state in count(statuses)]
+    table = Table("place", "variant", *shown, box=None, pad_edge=False)
+    for (place, variant), members in by_variant(statuses).items():
+        counts = count(members)
+        table.add_row(place, variant, *(str(counts.get(state, "")) for state in shown))
+    out.print(table)
+    out.print(
+        f"\n{counts_text(statuses)}; {duration(spent_s)} of one core spent, about "
+        f"{duration(left_s)} to come",
+        soft_wrap=True,
+    )
+    print_remedies(out, statuses)
+    return OK
+
+
+def report(request: Request, reports: Path, check: bool) -> int:
+    """Write the report of a grid, or compare it with what is there."""
+    from harness.report import check_report, write_report  # matplotlib takes its time
+
+    grid = load_grid(request.grid)
+    if check:
+        differences = check_report(grid, request.results, reports)
+        if request.as_json:
+            print_json({"grid": grid.name, "differences": differences})
+        for difference in [] if request.as_json else differences:
+            console().print(difference, soft_wrap=True)
+        return CHECK_FAILED if differences else OK
+    files = [str(path) for path in write_report(grid, request.results, reports)]
+    if request.as_json:
+        print_json({"grid": grid.name, "files": files})
+        return OK
+    for path in files:
+        console().print(path, soft_wrap=True)
+    return OK
+
+
+def list_(kinds: list[str], *, as_json: bool) -> int:
+    """List what there is, with a line on each."""
+    known = {
+        "methods": lambda: {name: m.description for name, m in METHODS.items()},
+        "scenarios": lambda: {name: s.description for name, s in SCENARIOS.items()},
+        "grids": lambda: {name: load_grid(name).description for name in shipped_grids()},
+    }
+    content = {kind: known[kind]() for kind in kinds}
+    if as_json:
+        print_json(content)
+        return OK
+    for kind, entries in content.items():
+        table = Table(kind, "", box=None, pad_edge=False)
+        for name, description in entries.items():
+            table.add_row(name, description)
+        console().print(table)
+    return OK

@@ -1,0 +1,62 @@
+"""What cells will cost, judged by what their like has cost."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from harness.cell import Cell
+from harness.status import Status
+from methods import METHODS
+
+_STEPS_PER_EPISODE = 10  # a guess that only orders cells nobody has run yet
+_SECONDS_PER_STEP = 1e-3  # likewise
+_FIXED_S = 0.1  # of a cell that trains nothing
+
+
+class Costs:
+    """Expected seconds of a cell on one core.
+
+    Known results of the same place and variant count first, then those of the same scenario and
+    method, then of the same method anywhere; without any it is a crude guess from the budget.
+
+    Args:
+        statuses: Cells, those with results among them.
+    """
+
+    def __init__(self, statuses: Iterable[Status]) -> None:
+        rates: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
+        for status in statuses:
+            if status.wall_s is not None:
+                for key in _keys(status.cell):
+                    rates[key].append(status.wall_s / _size(status.cell))
+        self._rates = {key: float(np.mean(values)) for key, values in rates.items()}
+
+    def expected_s(self, cell: Cell) -> float:
+        """Return what a cell will probably cost [s]."""
+        known = (self._rates[key] for key in _keys(cell) if key in self._rates)
+        return next(known, _SECONDS_PER_STEP) * _size(cell)
+
+    def known(self, cell: Cell) -> bool:
+        """Say whether the expectation rests on anything but a guess."""
+        return any(key in self._rates for key in _keys(cell))
+
+
+def duration(seconds: float) -> str:
+    """Write a duration for people: ``48 s``, ``12 min``, ``3 h 05``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d}"
+
+
+def _keys(cell: Cell) -> tuple[tuple[str, ...], ...]:
+    return (cell.place, cell.variant), (cell.scenario, "", cell.method), ("", cell.method)
+
+
+def _size(cell: Cell) -> float:
+    """Return the length of a run [steps], roughly."""
+    method = METHODS.get(cell.method)
+    if method is not None and not method.learns:
+        return _FIXED_S / _SECONDS_PER_STEP
+    return float(max(cell.budget.steps, cell.budget.episodes * _STEPS_PER_EPISODE))

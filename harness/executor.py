@@ -1,0 +1,149 @@
+"""Cells over worker processes: longest first, failures recorded, Ctrl-C obeyed."""
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from harness.cell import Cell
+from harness.failure import describe
+from harness.files import CellFiles, Failure, StorageError, storing
+from harness.pool import Workers, run_in_worker, workers
+from harness.worker import Outcome
+
+TICK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A cell to run.
+
+    Attributes:
+        cell: Which.
+        expected_s: What it will probably cost [s].
+        replaces: Modification time [ns] of the result it is to replace; None without one.
+    """
+
+    cell: Cell
+    expected_s: float
+    replaces: int | None = None
+
+
+@runtime_checkable
+class View(Protocol):
+    """What shows the user how things go."""
+
+    def tick(self, running: Sequence[Job]) -> None:
+        """Note which cells are being run; called several times a second."""
+
+    def settled(self, job: Job, what: Outcome | Failure) -> None:
+        """Note what became of a cell."""
+
+    def say(self, text: str) -> None:
+        """Tell the user something."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of all jobs.
+
+    Attributes:
+        outcomes: Of the cells that ended in order.
+        failures: Of the cells that did not.
+        interrupted: Whether the user stopped the run.
+        obstacle: Why no cell could go on; None if none was in the way.
+    """
+
+    outcomes: dict[Cell, Outcome] = field(default_factory=dict)
+    failures: dict[Cell, Failure] = field(default_factory=dict)
+    interrupted: bool = False
+    obstacle: str | None = None
+
+
+def execute(
+    jobs: Sequence[Job],
+    folder: Path,
+    view: View,
+    *,
+    n_workers: int,
+    checkpoint_every: float,
+    time_limit: float | None,
+) -> Summary:
+    """Run cells until all are settled, the user interrupts, or results can no longer be kept.
+
+    Args:
+        jobs: What to run, in any order.
+        folder: The grid's folder of results.
+        view: Shows how things go.
+        n_workers: Processes at most.
+        checkpoint_every: Least time between two checkpoints of a cell [s].
+        time_limit: Longest a cell may run in one go [s]; None for no limit.
+    """
+    summary = Summary()
+    with workers(max(1, min(n_workers, len(jobs)))) as team, _interrupts() as signals:
+        pending: dict[Future[Outcome], Job] = {
+            team.pool.schedule(
+                run_in_worker,
+                args=(job.cell, folder, checkpoint_every, job.replaces),
+                timeout=time_limit,
+            ): job
+            for job in sorted(jobs, key=lambda job: -job.expected_s)
+        }
+        while pending and len(signals) < 2:
+            done, _ = wait(pending, timeout=TICK_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                _settle(future, pending.pop(future), folder, summary, view)
+            view.tick([job for future, job in pending.items() if future.running()])
+            _obey(signals, summary, team, view)
+    return summary
+
+
+def _obey(signals: list[int], summary: Summary, team: Workers, view: View) -> None:
+    if signals and not summary.interrupted:
+        summary.interrupted = True
+        view.say("stopping: each cell goes on to its next evaluation (Ctrl-C again: at once)")
+    if summary.interrupted or summary.obstacle:
+        team.stop_at_next_evaluation()
+
+
+def _settle(future: Future[Outcome], job: Job, folder: Path, summary: Summary, view: View) -> None:
+    """Take note of what became of a job; a failure is recorded beside its result's place."""
+    error = future.exception()
+    if error is None:
+        summary.outcomes[job.cell] = outcome = future.result()
+        view.settled(job, outcome)
+    elif isinstance(error, StorageError):
+        summary.obstacle = summary.obstacle or str(error)
+    elif isinstance(error, BrokenProcessPool):
+        summary.obstacle = summary.obstacle or f"the worker processes could not go on: {error}"
+    else:
+        failure = describe(error, job.cell)
+        summary.failures[job.cell] = failure
+        path = CellFiles.of(folder, job.cell).failure
+        try:
+            with storing(path):
+                failure.save(path)
+        except StorageError as obstacle:
+            summary.obstacle = summary.obstacle or str(obstacle)
+        view.settled(job, failure)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collect Ctrl-C and requests to terminate instead of dying of them."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = {kind: signal.signal(kind, lambda kind, _: received.append(kind)) for kind in kinds}
+    try:
+        yield received
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

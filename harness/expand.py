@@ -1,0 +1,201 @@
+"""Sweeps into cells: every name and value checked, what equals a default left out."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import product
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from harness.cell import Budget, Cell, Named, Value, default_budget
+from harness.errors import ConfigurationError, nearest
+from harness.hparams import build_config
+from harness.seeding import TUNING_SEEDS
+from harness.sweep import BudgetTable, Sweep
+from methods import METHODS
+from methods.reference import Reference
+from scenarios import SCENARIOS
+from scenarios.base import Scenario
+
+EVERY_METHOD = "*"
+Planned = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A scenario with its options; ``built`` is None when it is only planned."""
+
+    scenario: str
+    options: Named
+    built: Scenario | None
+    reason: str | None = None
+
+
+def expand(where: str, sweep: Sweep, planned: Planned) -> Iterator[tuple[Cell, str | None]]:
+    """Yield the cells of a sweep, each with the reason why it cannot be run, if there is one.
+
+    Args:
+        where: File and key of the sweep, for messages.
+        sweep: What to expand.
+        planned: Names that are not built yet, with reasons: tables ``scenarios`` and ``methods``.
+
+    Raises:
+        ConfigurationError: An unknown name, a value of the wrong type or out of its range.
+    """
+    budget = _budget(where, sweep)
+    for options in _combinations(sweep.options):
+        place = _place(where, sweep.scenario, options, planned["scenarios"])
+        for method, fields, reason in _variants(where, sweep, place, planned["methods"]):
+            for seed in sweep.seeds:
+                yield (
+                    Cell(
+                        scenario=place.scenario,
+                        options=place.options,
+                        method=method,
+                        fields=fields,
+                        preset=sweep.preset,
+                        seed=seed,
+                        budget=budget,
+                        label=sweep.label or sweep.preset,
+                    ),
+                    reason,
+                )
+
+
+def check_seeds(where: str, seeds: list[int], *, tuning: bool) -> None:
+    """Keep reporting and tuning seeds apart, and every seed to one use.
+
+    Raises:
+        ConfigurationError: A seed repeats, is negative, or is of the other kind.
+    """
+    for seed in seeds:
+        if seeds.count(seed) > 1:
+            raise ConfigurationError(f"{where}.seeds: {seed} repeats; name each seed once")
+        if seed < 0:
+            raise ConfigurationError(f"{where}.seeds: {seed} is negative; seeds start at 0")
+        if tuning and seed < TUNING_SEEDS:
+            raise ConfigurationError(
+                f"{where}.seeds: {seed} is a reporting seed; a tuning grid uses seeds from "
+                f"{TUNING_SEEDS} on"
+            )
+        if not tuning and seed >= TUNING_SEEDS:
+            raise ConfigurationError(
+                f"{where}.seeds: {seed} is reserved for tuning; report on 0 to {TUNING_SEEDS - 1}, "
+                "or write tuning = true at the top of the file"
+            )
+
+
+def _budget(where: str, sweep: Sweep) -> Budget:
+    usual = asdict(default_budget(sweep.scenario, sweep.preset))
+    budget = Budget(**(usual | sweep.budget.model_dump(exclude_none=True)))
+    if budget.evaluations > budget.episodes:
+        raise ConfigurationError(
+            f"{where}.budget: {budget.evaluations} evaluations in {budget.episodes} training "
+            "episodes; evaluations come between episodes, so there can be at most one each"
+        )
+    return budget
+
+
+def _combinations(swept: Mapping[str, list[Any]]) -> Iterator[dict[str, Value]]:
+    for values in product(*swept.values()):
+        yield dict(zip(swept, map(_frozen, values), strict=True))
+
+
+def _place(
+    where: str, scenario: str, options: dict[str, Value], planned: Mapping[str, str]
+) -> _Place:
+    for name in options.keys() & BudgetTable.model_fields.keys():
+        raise ConfigurationError(
+            f"{where}.options.{name}: that is a budget's name; write budget.{name}"
+        )
+    if scenario in SCENARIOS:
+        return _built_place(where, scenario, options)
+    if scenario in planned:
+        return _Place(scenario, tuple(sorted(options.items())), None, planned[scenario])
+    raise ConfigurationError(
+        f"{where}.scenario: unknown scenario {scenario!r}; {nearest(scenario, SCENARIOS)}"
+    )
+
+
+def _built_place(where: str, scenario: str, options: dict[str, Value]) -> _Place:
+    build = SCENARIOS[scenario]
+    defaults = {p.name: p.default for p in inspect.signature(build).parameters.values()}
+    for name in options.keys() - defaults.keys():
+        raise ConfigurationError(
+            f"{where}.options.{name}: {scenario} has no such option; {nearest(name, defaults)}"
+        )
+    try:
+        checked = dict(_option_model(scenario).model_validate(defaults | options))
+        built = build(**checked)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(
+            f"{where}.options.{first['loc'][0]}: {first['msg']}, not {first['input']!r}"
+        ) from None
+    except ValueError as error:
+        raise ConfigurationError(f"{where}.options: {error}") from None
+    changed = {name: value for name, value in checked.items() if value != defaults[name]}
+    return _Place(scenario, tuple(sorted(changed.items())), built)
+
+
+@cache
+def _option_model(scenario: str) -> type[BaseModel]:
+    """Return a pydantic model of a scenario's options, strict about types."""
+    build: Any = SCENARIOS[scenario]
+    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    names = inspect.signature(build).parameters
+    fields: dict[str, Any] = {name: (hints.get(name, Any), ...) for name in names}
+    return create_model("Options", __config__=ConfigDict(strict=True), **fields)
+
+
+def _variants(
+    where: str, sweep: Sweep, place: _Place, planned: Mapping[str, str]
+) -> Iterator[tuple[str, Named, str | None]]:
+    """Yield method, fields and the reason why it cannot be run, if there is one."""
+    for name in sweep.methods:
+        every = name == EVERY_METHOD
+        names = [n for n, method in METHODS.items() if method.learns] if every else [name]
+        for method, fields in product(names, _combinations(sweep.fields)):
+            if method in METHODS:
+                changed, reason = _checked_variant(where, sweep, place, method, fields)
+                if not (every and reason and place.built):
+                    yield method, changed, place.reason or reason
+            elif method in planned:
+                yield method, tuple(sorted(fields.items())), place.reason or planned[method]
+            else:
+                raise ConfigurationError(
+                    f"{where}.methods: unknown method {method!r}; {nearest(method, METHODS)}"
+                )
+
+
+def _checked_variant(
+    where: str, sweep: Sweep, place: _Place, method: str, fields: dict[str, Value]
+) -> tuple[Named, str | None]:
+    """Return the fields that differ from the preset, and why the pair is impossible, if it is."""
+    usual = build_config(method, sweep.scenario, sweep.preset)
+    for name in fields.keys() - asdict(usual).keys():
+        raise ConfigurationError(
+            f"{where}.fields.{name}: {method} has no such field; {nearest(name, asdict(usual))}"
+        )
+    try:
+        config = build_config(method, sweep.scenario, sweep.preset, tuple(fields.items()))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}.fields: {error}") from None
+    changed = {n: v for n in fields if (v := getattr(config, n)) != getattr(usual, n)}
+    named = tuple(sorted(changed.items()))
+    if place.built is None:
+        return named, None
+    if issubclass(METHODS[method], Reference):
+        policies = place.built.references()
+        if config.policy not in policies:
+            raise ConfigurationError(
+                f"{where}.fields.policy: {sweep.scenario} has no reference policy "
+                f"{config.policy!r}; {nearest(config.policy, policies)}"
+            )
+    return named, METHODS[method].unsuitable(place.built.spec, config)
+
+
+def _frozen(value: Any) -> Value:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

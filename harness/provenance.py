@@ -1,0 +1,70 @@
+"""Where a result comes from: code, packages, machine. Incidental, never part of identity."""
+
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_PACKAGES = ("ltos-bench", "torch", "numpy", "numba")
+_SOURCE = Path(__file__).parent.parent
+
+
+@cache
+def code_and_machine() -> dict[str, Any]:
+    """Return commit, package versions and machine, looked up once per process."""
+    commit, dirty = code_state(_SOURCE)
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "packages": {"python": platform.python_version()} | {n: _version(n) for n in _PACKAGES},
+        "cpu": _cpu_model(),
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def code_state(source: Path) -> tuple[str | None, bool | None]:
+    """Return the commit of the source tree and whether its code differs from it.
+
+    Results and reports do not count as code. Both are None where the source is not under git.
+    """
+    tracked = _git(source, "ls-files", "--error-unmatch", "harness/__init__.py")
+    commit = _git(source, "rev-parse", "HEAD")
+    if tracked is None or commit is None:
+        return None, None
+    changes = _git(source, "status", "--porcelain", "--", "harness", "methods", "scenarios")
+    return commit, changes != ""
+
+
+def _git(source: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(source), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()

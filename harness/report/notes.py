@@ -1,0 +1,92 @@
+"""Footnotes: runs that are in no mean, and runs to look at twice."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from harness.report.markdown import escape, seeds_text
+from harness.report.variants import Variant
+from harness.result import RunResult
+from harness.status import State
+from harness.table import Run
+from harness.worker import COLLAPSE
+
+SHARE = "selfishness_mean"  # reported by methods that learn how much of its reward an agent keeps
+COLLAPSED = "†"
+_LEFT_OUT = {
+    State.FAILED: "failed",
+    State.DAMAGED: "damaged",
+    State.STALE: "stale: computed with other settings or versions; `run --rerun stale` renews it",
+    State.MISSING: "not run yet",
+}
+
+
+def learned_shares(results: Iterable[RunResult]) -> list[float]:
+    """Return the final mean self weight of each run that has learned one."""
+    return [result.final(SHARE) for result in results if SHARE in result.curve[-1]["metrics"]]
+
+
+def collapsed(results: Iterable[RunResult]) -> int:
+    """Count the runs at whose end the agents keep almost nothing of their own reward."""
+    return sum(share < COLLAPSE for share in learned_shares(results))
+
+
+def notes(rows: Sequence[Variant]) -> str:
+    """Write one bullet per collapse and per reason why runs are in no mean."""
+    pairs = [(row, label) for row in rows for label in row.runs]
+    lines = [*map(_collapse_note, *zip(*pairs, strict=True))]
+    for row, label in pairs:
+        lines += _left_out_notes(row, label)
+    return "\n".join(filter(None, lines))
+
+
+def unavailable_notes(runs: Iterable[Run]) -> str:
+    """Write one bullet per reason why cells cannot be run, with the cells it stands for."""
+    methods: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    counts: defaultdict[str, int] = defaultdict(int)
+    for run in runs:
+        if run.state is State.UNAVAILABLE:
+            methods[run.reason][run.cell.place].append(run.cell.method)
+            counts[run.reason] += 1
+    return "\n".join(
+        f"- {escape(reason)} ({counts[reason]} runs): {_gathered(places)}"
+        for reason, places in methods.items()
+    )
+
+
+def _gathered(methods: dict[str, list[str]]) -> str:
+    """Write places that miss the same methods together: ``jungle, routing (dqn, dgn)``."""
+    places: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for place, names in methods.items():
+        places[tuple(dict.fromkeys(names))].append(place)
+    return "; ".join(
+        f"{escape(', '.join(where))} ({escape(', '.join(names))})"
+        for names, where in places.items()
+    )
+
+
+def _collapse_note(row: Variant, label: str) -> str:
+    count = collapsed(row.results(label))
+    if not count:
+        return ""
+    return (
+        f"- {COLLAPSED} {_named(row, label)}: sharing collapsed (final mean self weight below "
+        f"{COLLAPSE}) in {count} of {row.count(label, State.DONE)} runs"
+    )
+
+
+def _left_out_notes(row: Variant, label: str) -> list[str]:
+    runs, seeds = row.runs[label], defaultdict[tuple[State, str], list[int]](list)
+    for run in runs:
+        if run.state in _LEFT_OUT and not (
+            run.state is State.MISSING and row.count(label, State.MISSING) == len(runs)
+        ):  # a variant that was never run says so in the table
+            seeds[run.state, run.reason].append(run.cell.seed)
+    return [
+        f"- {_named(row, label)}, seed{'s' if len(found) > 1 else ''} {seeds_text(found)}: "
+        f"{_LEFT_OUT[state]}" + (f" ({escape(reason)})" if reason else "")
+        for (state, reason), found in seeds.items()
+    ]
+
+
+def _named(row: Variant, label: str) -> str:
+    return f"{escape(row.title)} ({escape(label)})"

@@ -1,0 +1,91 @@
+"""The lesser tables: what methods that share have learned to keep, and what each method takes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.report.comparison import each_label
+from harness.report.markdown import NOTHING, escape, mean_text, range_text, rough, table
+from harness.report.notes import collapsed, learned_shares
+from harness.report.variants import Variant, labels
+from harness.result import RunResult
+from harness.stats import summarize
+
+_PLACES = 3
+_TRACE = "selfishness"
+_SHARING = """### Learned sharing
+
+Self weight: the part of its reward an agent keeps; final means over agents, steps and evaluation
+episodes. Agents: the lowest and the highest agent of each run, from the last evaluation's first
+episode."""
+_SHARING_HEAD = [
+    "method",
+    "label",
+    "self weight: mean [95 %]",
+    "min to max of runs",
+    "sd within a run",
+    "lowest agent of each run",
+    "highest agent of each run",
+    "collapsed",
+]
+_SIZES_HEAD = [
+    "method",
+    "parameters",
+    "floats per edge and step, acting",
+    "learning",
+    "CPU minutes a run",
+    "peak memory [MB]",
+]
+
+
+def sharing(rows: Sequence[Variant]) -> str:
+    """Write the table of self weights; nothing where no method has learned any."""
+    lines = []
+    for row in rows:
+        for label in row.runs:
+            results = row.results(label)
+            shares = learned_shares(results)
+            if shares:
+                count = f"{collapsed(results)}/{len(shares)}"
+                lines.append([escape(row.title), escape(label), *_shares(results, shares), count])
+    return f"{_SHARING}\n\n{table(_SHARING_HEAD, lines, left=2)}" if lines else ""
+
+
+def sizes(rows: Sequence[Variant]) -> str:
+    """Write the table of sizes and costs; nothing where nothing has been run."""
+    columns = labels(rows)
+    lines = [
+        [escape(row.title), *(each_label(row, columns, say) for say in _SAYINGS)]
+        for row in rows
+        if any(row.results(label) for label in columns)
+    ]
+    if not lines:
+        return ""
+    order = f" Where labels differ: {escape(' / '.join(columns))}." if len(columns) > 1 else ""
+    text = f"### Size, communication and cost\n\nMedians over the runs.{order}"
+    return f"{text}\n\n{table(_SIZES_HEAD, lines)}"
+
+
+def _shares(results: Sequence[RunResult], shares: Sequence[float]) -> list[str]:
+    agents = [np.mean(r.traces[_TRACE], axis=0) for r in results if r.traces.get(_TRACE)]
+    spread = float(np.mean([r.final(f"{_TRACE}_sd") for r in results]))
+    return [
+        mean_text(summarize(np.array(shares)), _PLACES),
+        range_text(shares, _PLACES),
+        f"{spread:.{_PLACES}f}",
+        range_text([agent.min() for agent in agents], _PLACES) if agents else NOTHING,
+        range_text([agent.max() for agent in agents], _PLACES) if agents else NOTHING,
+    ]
+
+
+def _median(results: Sequence[RunResult], part: str, key: str) -> float:
+    return float(np.median([getattr(result, part)[key] for result in results]))
+
+
+_SAYINGS = (
+    lambda results: f"{_median(results, 'method', 'parameters'):,.0f}",
+    lambda results: f"{_median(results, 'method', 'floats_execution'):,.3g}",
+    lambda results: f"{_median(results, 'method', 'floats_training'):,.3g}",
+    lambda results: rough(_median(results, "provenance", "cpu_s") / 60),
+    lambda results: rough(_median(results, "provenance", "peak_memory_mb")),
+)

@@ -1,0 +1,66 @@
+"""Statistics over the seeds of one method variant: pure functions of an array."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import stdtrit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a table says of several runs.
+
+    Attributes:
+        n: Number of runs.
+        mean: Mean over the runs.
+        interval: 95 % t interval of the mean; None when one run says nothing about the spread.
+        least: Smallest value.
+        most: Largest value.
+    """
+
+    n: int
+    mean: float
+    interval: tuple[float, float] | None
+    least: float
+    most: float
+
+
+def summarize(values: Float[np.ndarray, "seeds"]) -> Summary:
+    """Summarize the final values of at least one run.
+
+    Raises:
+        ValueError: There is no value.
+    """
+    if not len(values):
+        raise ValueError("summarize: no values; a variant without runs has no summary")
+    return Summary(
+        n=len(values),
+        mean=float(values.mean()),
+        interval=mean_interval(values),
+        least=float(values.min()),
+        most=float(values.max()),
+    )
+
+
+def mean_interval(
+    values: Float[np.ndarray, "seeds"], level: float = 0.95
+) -> tuple[float, float] | None:
+    """Return Student's t interval of the mean.
+
+    At three to ten runs it covers what it promises (94 to 96 % of normal samples), where the
+    percentile bootstrap covers 76 to 91 %.
+
+    Args:
+        values: One value per run.
+        level: Probability the interval is meant to cover.
+
+    Returns:
+        Lower and upper end; None for fewer than two values.
+    """
+    n = len(values)
+    if n < 2:
+        return None
+    half = float(stdtrit(n - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(n))
+    mean = float(values.mean())
+    return mean - half, mean + half

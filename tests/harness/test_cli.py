@@ -1,0 +1,286 @@
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.__main__ import main
+from harness.cell import Budget
+from harness.files import CellFiles, load_failure
+from harness.grid import load_grid
+from harness.result import load_result
+from recorded import cell, result
+
+HEAVY = {"torch", "mlflow", "pandas", "scipy", "numpy", "pydantic", "matplotlib", "numba"}
+GRID = """
+description = "two quick cells"
+[[sweep]]
+scenario = "prisoner"
+methods = ["random", "dqn"]
+seeds = [0]
+budget = { episodes = 10, steps = 20, evaluations = 5, evaluation_episodes = 1 }
+"""
+EXPLODING = GRID + "fields.learning_rate = 1e30\n"
+ENDLESS = """
+description = "a cell that does not end"
+[[sweep]]
+scenario = "prisoner"
+methods = ["dqn"]
+seeds = [0]
+budget = { episodes = 1000000, steps = 0, evaluations = 500000, evaluation_episodes = 1 }
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    (tmp_path / "mine.toml").write_text(GRID)
+    return tmp_path
+
+
+@pytest.fixture
+def call(here, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Call the command line in this process; returns exit code, answer and log."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments])
+        out, log = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, log
+
+    return call
+
+
+def start(*arguments: str, **options) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        **options,
+    )
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys, harness.__main__ as m\n"
+        "try: m.main(['--help'])\n"
+        "except SystemExit: print(*sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "Exit codes" in done.stdout
+    assert not HEAVY & set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.bench
+def test_help_takes_less_than_half_a_second():
+    seconds = []
+    for _ in range(5):
+        before = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "harness", "--help"], capture_output=True, check=True)
+        seconds.append(time.perf_counter() - before)
+
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "status", "report", "list"])
+def test_every_command_has_help_with_an_example(call, command):
+    code, out, _ = call(command, "--help")
+
+    assert code == 0
+    assert f"python -m harness {command}" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "--grid", "smok"], "did you mean 'smoke'?"),
+        (["plan", "--grid", "none.toml"], "none.toml: cannot be read"),
+        (["status", "--only", "sede=1"], "did you mean 'seed'?"),
+        (["run", "--grid", "mine.toml", "--only", "seed=5"], "matches no cell"),
+        (["report", "--grid", "smok"], "did you mean 'smoke'?"),
+        (["run", "--grid", "mine.toml", "--results", "mine.toml"], "cannot be written"),
+        (["run", "--rerun", "some"], "--rerun"),
+        (["run", "-j", "0"], "--jobs"),
+        (["run", "--time-limit", "0"], "--time-limit"),
+        (["run", "--checkpoint-every", "-1"], "--checkpoint-every"),
+        (["list", "things"], "things"),
+        (["rum"], "rum"),
+    ],
+)
+def test_wrong_use_ends_in_a_message_and_exit_code_2(call, arguments, says):
+    code, out, log = call(*arguments)
+
+    assert code == 2
+    assert not out
+    assert says in log
+    assert "Traceback" not in log
+
+
+def test_run_computes_the_cells_and_says_where_they_are(call, here):
+    code, out, log = call("run", "--grid", "mine.toml", "-j", "1")
+
+    results = [CellFiles.of(here / "results/mine", c).result for c in load_grid("mine.toml").cells]
+    assert code == 0
+    assert not out
+    assert "2 done" in log
+    assert "results: results/mine" in log
+    assert "python -m harness report --grid mine.toml" in log
+    assert [load_result(path).cell.method for path in results] == ["random", "dqn"]
+
+    code, _, log = call("run", "--grid", "mine.toml")
+    assert code == 0
+    assert "2 cells, 0 to run" in log
+
+
+def test_a_failed_cell_is_not_run_again_unless_asked(call, here):
+    (here / "mine.toml").write_text(EXPLODING.replace('"random", ', ""))
+
+    code, _, log = call("run", "--grid", "mine.toml", "-j", "1")
+    assert code == 1
+    assert "error: FloatingPointError" in log
+    assert "--rerun failed" in log
+
+    code, _, log = call("run", "--grid", "mine.toml")
+    assert code == 1
+    assert "0 to run" in log
+
+    code, out, _ = call("plan", "--grid", "mine.toml", "--rerun", "failed", "--json")
+    assert code == 0
+    assert json.loads(out)["cells"][0]["expected_s"] > 0
+
+
+def test_a_stale_result_is_reported_with_its_remedy_and_left_alone(call, here, monkeypatch):
+    (of,) = load_grid("mine.toml").cells[1:]
+    path = result(of).save(here / "results/mine")
+    before = path.read_bytes()
+    monkeypatch.setattr("methods.dqn.DQN.version", "next")
+
+    code, _, log = call("run", "--grid", "mine.toml", "--only", "method=dqn")
+
+    assert code == 0
+    assert "1 stale: `run --rerun stale`" in log
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_looking_at_a_damaged_result_shows_it_and_touches_nothing(call, here, command):
+    path = CellFiles.of(here / "results/mine", load_grid("mine.toml").cells[0]).result
+    path.parent.mkdir(parents=True)
+    path.write_text("{ half")
+
+    code, out, _ = call(command, "--grid", "mine.toml")
+
+    assert code == 0
+    assert "damaged" in out
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_plan_lists_what_is_unavailable_and_why(call):
+    code, out, _ = call("plan", "--grid", "paper", "--only", "scenario=routing,method=dqn")
+
+    assert code == 0
+    assert "scenario routing is not built yet" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "run"])
+def test_json_is_all_there_is_on_standard_output(call, here, command):
+    only = ["--only", "method=random"]
+
+    code, out, _ = call(command, "--grid", "mine.toml", "--json", *only)
+
+    content = json.loads(out)
+    assert code == 0
+    assert content["grid"] == "mine"
+    assert [c["id"].split("/")[1] for c in content["cells"]] == ["random"]
+
+
+def test_a_dry_run_is_a_plan(call, here):
+    code, out, _ = call("run", "--grid", "mine.toml", "--dry-run")
+
+    assert code == 0
+    assert "2 of 2 cells to run" in out
+    assert not (here / "results").exists()
+
+
+def test_list_names_what_there_is_with_a_line_on_each(call):
+    _, out, _ = call("list", "--json")
+
+    content = json.loads(out)
+    assert content.keys() == {"methods", "scenarios", "grids"}
+    assert content["methods"]["dqn"]
+    assert content["grids"].keys() >= {"smoke", "quickstart", "paper", "full"}
+
+
+def test_output_that_goes_nowhere_special_has_no_escape_codes(call, here):
+    _, out, log = call("run", "--grid", "mine.toml", "--only", "method=random", "--json")
+
+    assert "\x1b" not in out + log
+
+
+def test_ctrl_c_saves_the_running_cell_and_the_same_command_goes_on(here):
+    (here / "mine.toml").write_text(ENDLESS)
+    (of,) = load_grid("mine.toml").cells
+    files = CellFiles.of(here / "results/mine", of)
+    run = start("run", "--grid", "mine.toml")
+    deadline = time.monotonic() + 120
+    while not (files.stream.exists() and files.stream.stat().st_size) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.05)
+
+    os.killpg(run.pid, signal.SIGINT)
+    out, log = run.communicate(timeout=120)
+
+    assert run.returncode == 130
+    assert not out
+    assert "stopping: each cell goes on to its next evaluation" in log
+    assert "the same command goes on from here" in log
+    assert "Traceback" not in log
+    assert files.checkpoint.exists()
+
+
+def test_a_full_disk_ends_in_one_message_and_loses_nothing(here):
+    finished = cell(
+        "random", budget=Budget(episodes=1, steps=0, evaluations=1, evaluation_episodes=1)
+    )
+    kept = result(finished).save(here / "results/mine")
+    before = kept.read_bytes()
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))
+
+    run = start("run", "--grid", "mine.toml", "-j", "1", preexec_fn=small_files)
+    _, log = run.communicate(timeout=120)
+
+    assert run.returncode == 2
+    assert log.count("error: ") == 1
+    assert "cannot be written (File too large); nothing computed so far is lost" in log
+    assert "Traceback" not in log
+    assert kept.read_bytes() == before
+
+
+def test_two_runs_share_a_folder_without_doing_anything_twice(here):
+    (here / "mine.toml").write_text(GRID.replace("seeds = [0]", "seeds = [0, 1, 2, 3]"))
+
+    runs = [start("run", "--grid", "mine.toml", "-j", "1", "--json") for _ in range(2)]
+    logs = [run.communicate(timeout=240)[1] for run in runs]
+
+    cells = load_grid("mine.toml").cells
+    assert [run.returncode for run in runs] == [0, 0]
+    assert not any(load_failure(CellFiles.of(here / "results/mine", of).failure) for of in cells)
+    for of in cells:
+        load_result(CellFiles.of(here / "results/mine", of).result)
+        assert sum(f"done    {of.id} " in log for log in logs) == 1

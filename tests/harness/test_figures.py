@@ -1,0 +1,113 @@
+"""Figures are a function of their data, and carry its hash."""
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.figures import draw, stored_digest
+from harness.plot import Curve, Level, Plot
+
+
+def curve(name="DQN", method="dqn", end=0.49):
+    return Curve(
+        name=name,
+        method=method,
+        x=(100.0, 200.0, 300.0),
+        mean=(0.2, 0.3, end),
+        least=(0.1, 0.2, end),
+        most=(0.3, 0.4, end),
+    )
+
+
+def plot(*curves, levels=(), by_method=True):
+    return Plot(
+        title="prisoner, paper",
+        ylabel="return [reward]",
+        curves=curves or (curve(),),
+        levels=levels,
+        by_method=by_method,
+    )
+
+
+@pytest.fixture(scope="module")
+def drawing():
+    return draw(plot())
+
+
+def test_the_same_data_give_the_same_file(drawing):
+    assert draw(plot()) == drawing
+
+
+def test_somebodys_own_matplotlib_settings_change_nothing(drawing):
+    import matplotlib
+
+    with matplotlib.rc_context({"axes.facecolor": "red", "lines.markeredgewidth": 9.0}):
+        assert draw(plot()) == drawing
+
+
+def test_the_hash_of_the_data_stands_in_the_file(drawing, tmp_path):
+    path = tmp_path / "figure.svg"
+    path.write_bytes(drawing)
+
+    assert stored_digest(path) == plot().digest
+
+
+def test_other_data_have_another_hash():
+    digests = {
+        plot().digest,
+        plot(curve(end=0.5)).digest,
+        plot(curve(name="dqn")).digest,
+        plot(levels=(Level(name="cooperate", value=0.97),)).digest,
+        replace(plot(), ylabel="return").digest,
+    }
+
+    assert len(digests) == 5
+
+
+def test_a_drawing_of_somebody_else_has_no_hash(tmp_path):
+    path = tmp_path / "figure.svg"
+    path.write_bytes(b"<svg/>")
+
+    assert stored_digest(path) is None
+
+
+def test_hostile_names_give_a_well_formed_figure():
+    names = ("<script>alert(1)</script>", "_hidden", "$\\frac{1}", "a & b", "%s {0}")
+    curves = tuple(curve(name=name, method=f"user{n}") for n, name in enumerate(names))
+
+    drawing = draw(replace(plot(*curves), title="<b>&</b>"))
+
+    ElementTree.fromstring(drawing)
+    assert b"<script" not in drawing
+    assert drawing.count(b"<!-- _hidden -->") == 1  # a legend would drop it
+
+
+def test_lines_are_listed_from_the_top_as_they_lie():
+    curves = (curve("low", end=0.1), curve("high", "ltos", end=0.9))
+
+    drawing = draw(plot(*curves, levels=(Level(name="between", value=0.5),))).decode()
+
+    assert drawing.index("-- high --") < drawing.index("-- between --") < drawing.index("-- low --")
+
+
+def test_more_variants_than_styles_can_be_drawn():
+    many = tuple(curve(f"s={n}", "fixed_ltos") for n in range(25))
+
+    drawing = draw(plot(*many, by_method=False))
+
+    assert b"-- s=24 --" in drawing
+
+
+def test_a_name_that_is_too_long_leaves_room_for_the_axes():
+    drawing = draw(plot(curve("x" * 300)))
+
+    assert f"-- {'x' * 43}… --" in drawing.decode()
+
+
+def test_a_method_keeps_its_color_whoever_stands_beside_it():
+    alone, beside = draw(plot(curve())), draw(plot(curve("LToS", "ltos"), curve()))
+
+    assert b"#56b4e9" in alone
+    assert b"#56b4e9" in beside
+    assert b"#d55e00" not in alone

@@ -1,0 +1,104 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from harness.cell import Budget
+from harness.result import (
+    DamagedResult,
+    fingerprint,
+    load_result,
+    result_path,
+)
+from methods import METHODS
+from recorded import cell, result
+from scenarios import SCENARIOS
+
+
+def test_a_result_reads_back_as_it_was_written(tmp_path):
+    written = result(cell("dqn", fields=(("hidden", (64, 64)),), options=(("max_steps", 9),)))
+
+    path = written.save(tmp_path)
+    read = load_result(path)
+
+    assert path == result_path(tmp_path, written.cell)
+    assert read.cell == written.cell
+    assert read.fingerprint == written.fingerprint
+    assert read.curve == tuple(map(dict, written.curve))
+    assert read.final("return") == written.final("return")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("0.97", "0.99"), ('"seed": 0', '"seed": 1'), ("\n", "\n ")]
+)
+def test_a_result_edited_by_hand_is_damaged(tmp_path, old, new):
+    path = result(cell()).save(tmp_path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+    with pytest.raises(DamagedResult, match=path.name):
+        load_result(path)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 70, 500, -3])
+def test_a_truncated_result_is_damaged(tmp_path, keep):
+    path = result(cell()).save(tmp_path)
+    path.write_text(path.read_text()[:keep])
+
+    with pytest.raises(DamagedResult, match=path.name):
+        load_result(path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\x00", b"[]", b"{}", b"null", b'{"sha256": 1}', b"7"])
+def test_what_is_not_a_result_is_damaged(tmp_path, content):
+    path = tmp_path / "seed=0.json"
+    path.write_bytes(content)
+
+    with pytest.raises(DamagedResult, match=r"seed=0\.json"):
+        load_result(path)
+
+
+def test_a_result_holds_no_figure_that_json_cannot_say(tmp_path):
+    broken = replace(result(cell()), episodes={"return": [[float("nan")]]})
+
+    with pytest.raises(ValueError, match="JSON compliant"):
+        broken.save(tmp_path)
+
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_the_fingerprint_depends_on_all_that_the_result_depends_on():
+    budget = Budget(episodes=7, steps=10_000, evaluations=2, evaluation_episodes=20)
+    cells = [
+        cell(),
+        cell(seed=1),
+        cell(preset="paper"),
+        cell("dgn"),
+        cell(fields=(("tau", 0.5),)),
+        cell(options=(("max_steps", 9),)),
+        cell(budget=budget),
+    ]
+
+    assert len({fingerprint(of) for of in cells}) == len(cells)
+
+
+def test_the_fingerprint_does_not_depend_on_the_label_or_on_how_a_default_is_said():
+    assert fingerprint(cell(label="x")) == fingerprint(cell())
+    assert fingerprint(cell(options=(("max_steps", 50),))) == fingerprint(cell())
+
+
+@pytest.mark.parametrize("kind", [METHODS["dqn"], SCENARIOS["prisoner"]])
+def test_a_new_version_of_method_or_scenario_makes_results_stale(monkeypatch, kind):
+    before = fingerprint(cell())
+
+    monkeypatch.setattr(kind, "version", "next")
+
+    assert fingerprint(cell()) != before
+
+
+def test_the_record_names_its_schema_and_cell(tmp_path):
+    record = json.loads(result(cell()).save(tmp_path).read_text())
+
+    assert record["schema"] == 1
+    assert record["id"] == "prisoner/dqn/seed=0"

@@ -1,0 +1,187 @@
+"""Every cell of a grid is accounted for; only done runs give figures."""
+
+import json
+
+import pytest
+
+import recorded
+from harness.cell import Budget
+from harness.files import CellFiles, Failure
+from harness.grid import Grid
+from harness.result import fingerprint, result_path
+from harness.status import State
+from harness.table import (
+    CURVE_COLUMNS,
+    FINAL_COLUMNS,
+    curve_table,
+    final_table,
+    load_runs,
+    written_fields,
+)
+
+
+def grid(*cells, unavailable=None):
+    return Grid(
+        name="trial",
+        description="a trial",
+        tuning=False,
+        cells=cells,
+        unavailable=unavailable or {},
+    )
+
+
+def fail(cell, folder, mark=None):
+    failure = Failure(
+        id=cell.id,
+        fingerprint=mark or fingerprint(cell),
+        kind="error",
+        message="td_loss is nan",
+        traceback="",
+        time="2026-01-01T00:00:00Z",
+    )
+    path = CellFiles.of(folder, cell).failure
+    path.parent.mkdir(parents=True, exist_ok=True)
+    failure.save(path)
+
+
+def state(cell, tmp_path):
+    (run,) = load_runs(grid(cell), tmp_path)
+    return run
+
+
+def test_a_finished_run_is_done(tmp_path):
+    cell = recorded.cell()
+    recorded.result(cell).save(tmp_path / "trial")
+
+    run = state(cell, tmp_path)
+
+    assert run.state is State.DONE
+    assert run.result is not None
+
+
+def test_a_run_with_another_fingerprint_is_stale_and_gives_no_figures(tmp_path):
+    cell = recorded.cell()
+    recorded.result(cell, fingerprint="0" * 64).save(tmp_path / "trial")
+
+    run = state(cell, tmp_path)
+
+    assert run.state is State.STALE
+    assert final_table([run]).empty
+
+
+def test_a_result_filed_under_another_seed_is_stale(tmp_path):
+    cell, other = recorded.cell(seed=0), recorded.cell(seed=1)
+    path = recorded.result(cell).save(tmp_path / "trial")
+    path.rename(result_path(tmp_path / "trial", other))
+
+    assert state(other, tmp_path).state is State.STALE
+
+
+def test_a_truncated_result_is_damaged_wherever_it_lies(tmp_path):
+    cell, reasons = recorded.cell(), []
+    for folder in (tmp_path / "here", tmp_path / "there"):
+        path = recorded.result(cell).save(folder / "trial")
+        path.write_text(path.read_text()[:400])
+        run = state(cell, folder)
+        assert run.state is State.DAMAGED
+        reasons.append(run.reason)
+
+    assert reasons[0] == reasons[1]
+
+
+def test_a_result_edited_by_hand_is_damaged(tmp_path):
+    cell = recorded.cell()
+    path = recorded.result(cell, 0.49).save(tmp_path / "trial")
+    path.write_text(path.read_text().replace("0.49", "0.97"))
+
+    assert state(cell, tmp_path).state is State.DAMAGED
+
+
+def test_a_failure_is_told_with_its_reason(tmp_path):
+    cell = recorded.cell()
+    fail(cell, tmp_path / "trial")
+
+    run = state(cell, tmp_path)
+
+    assert (run.state, run.reason) == (State.FAILED, "error: td_loss is nan")
+
+
+def test_a_result_outweighs_an_earlier_failure(tmp_path):
+    cell = recorded.cell()
+    fail(cell, tmp_path / "trial")
+    recorded.result(cell).save(tmp_path / "trial")
+
+    assert state(cell, tmp_path).state is State.DONE
+
+
+def test_a_failure_of_other_settings_no_longer_counts(tmp_path):
+    cell = recorded.cell()
+    fail(cell, tmp_path / "trial", mark="0" * 64)
+
+    assert state(cell, tmp_path).state is State.MISSING
+
+
+def test_what_is_not_there_is_missing_and_what_cannot_be_is_unavailable(tmp_path):
+    cell, later = recorded.cell(), recorded.cell("qmix")
+
+    runs = load_runs(grid(cell, later, unavailable={later: "not built yet"}), tmp_path)
+
+    assert [(run.state, run.reason) for run in runs] == [
+        (State.MISSING, ""),
+        (State.UNAVAILABLE, "not built yet"),
+    ]
+
+
+def test_tables_are_tidy(tmp_path):
+    cell = recorded.cell("fixed_ltos", seed=3, fields=(("selfishness", 0.3),), preset="paper")
+    recorded.result(cell, 0.97).save(tmp_path / "trial")
+
+    runs = load_runs(grid(cell), tmp_path)
+    curves, finals = curve_table(runs), final_table(runs)
+
+    assert list(curves.columns) == CURVE_COLUMNS
+    assert list(finals.columns) == FINAL_COLUMNS
+    assert len(curves) == recorded.EVALUATIONS * 3  # three metrics
+    last = curves[curves["metric"] == "return"].iloc[-1].to_dict()
+    assert last == {
+        "place": "prisoner",
+        "label": "paper",
+        "method": "fixed_ltos",
+        "variant": "fixed_ltos,selfishness=0.3,paper",
+        "fields": "selfishness=0.3",
+        "preset": "paper",
+        "seed": 3,
+        "evaluation": recorded.EVALUATIONS,
+        "episode": recorded.EVALUATIONS * 103,
+        "step": recorded.EVALUATIONS * 500,
+        "metric": "return",
+        "value": pytest.approx(0.97),
+    }
+
+
+def test_final_value_is_the_mean_of_the_last_ten_evaluations(tmp_path):
+    cell = recorded.cell()
+    rows = [
+        {"evaluation": k, "episode": k, "step": k, "metrics": {"return": float(k)}, "train": {}}
+        for k in range(1, 21)
+    ]
+    recorded.result(cell, curve=tuple(rows)).save(tmp_path / "trial")
+
+    finals = final_table(load_runs(grid(cell), tmp_path))
+
+    assert finals["value"].tolist() == [15.5]  # 11 ... 20
+
+
+def test_fields_are_spelled_as_in_the_name_of_the_cell():
+    cell = recorded.cell(fields=(("hidden", (64, 64)), ("init", "he")), preset="paper")
+
+    assert written_fields(cell) == ["hidden=64x64", "init=he"]
+
+
+def test_a_place_with_its_own_budget_is_found(tmp_path):
+    budget = Budget(episodes=10, steps=10, evaluations=2, evaluation_episodes=1)
+    cell = recorded.cell(budget=budget)
+    path = recorded.result(cell).save(tmp_path / "trial")
+
+    assert json.loads(path.read_text())["id"] == cell.id
+    assert state(cell, tmp_path).state is State.DONE

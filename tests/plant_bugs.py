@@ -1,0 +1,207 @@
+"""Planted bugs: does the suite notice?
+
+``python tests/plant_bugs.py [WORD ...]`` in the repository root copies the sources, plants one bug
+at a time in the copy, runs the tests that should catch it, and says whether they did. With words,
+only bugs whose description has one of them. ``docs/planted_bugs.md`` lists the outcome; go through
+it again when the suite changes.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+COPIED = ("harness", "methods", "scenarios", "tests", "pyproject.toml")
+LAWS = "tests/methods/test_every_method.py"
+
+
+class Bug(NamedTuple):
+    """What is wrong, where, which text becomes which, and the tests that should notice."""
+
+    what: str
+    file: str
+    right: str
+    wrong: str
+    tests: str
+
+
+BUGS = (
+    Bug(
+        "attention leaks across the graph",
+        "methods/attention.py",
+        "logits.masked_fill(~graph.unsqueeze(1), -torch.inf)",
+        "logits",
+        f"{LAWS} -k hops",
+    ),
+    Bug(
+        "the seed of initial weights is dropped",
+        "harness/seeding.py",
+        "init=_torch_stream(seed, Purpose.INIT)",
+        "init=_torch_stream(0, Purpose.INIT)",
+        f"{LAWS} -k every_seed",
+    ),
+    Bug(
+        "evaluation explores",
+        "harness/runner.py",
+        "actions = self.method.act(ts, act, explore=False)",
+        "actions = self.method.act(ts, act, explore=True)",
+        "tests/harness/test_runner.py",
+    ),
+    Bug(
+        "evaluation learns",
+        "harness/runner.py",
+        "            ts = self.scenario.step(actions)\n",
+        "            before, ts = ts, self.scenario.step(actions)\n"
+        "            self.method.observe(before, actions, ts)\n",
+        f"{LAWS} -k evaluation_leaves",
+    ),
+    Bug(
+        "evaluation draws from training's stream",
+        "harness/runner.py",
+        "actions = self.method.act(ts, act, explore=False)",
+        "actions = self.method.act(ts, act, explore=False) + 0 * self._act.integers(2)",
+        f"{LAWS} -k evaluation_leaves",
+    ),
+    Bug(
+        "bootstraps at an end state",
+        "methods/replay.py",
+        'data["continues"][row] = not next_ts.terminated',
+        'data["continues"][row] = True',
+        f"{LAWS} -k truncation_bootstraps",
+    ),
+    Bug(
+        "does not bootstrap at the step limit",
+        "methods/replay.py",
+        'data["continues"][row] = not next_ts.terminated',
+        'data["continues"][row] = not next_ts.last',
+        f"{LAWS} -k truncation_bootstraps",
+    ),
+    Bug(
+        "the next observation of an episode's last step is the next episode's first",
+        "methods/replay.py",
+        "seen[ended] = self._ends[name][end[ended]]",
+        "pass",
+        "tests/methods/test_replay.py",
+    ),
+    Bug(
+        "exploration draws from the global stream",
+        "methods/q_learning.py",
+        "gamble = rng.random(len(scores)) < epsilon",
+        "gamble = np.random.random(len(scores)) < epsilon",
+        f"{LAWS} -k draws_from_the_stream",
+    ),
+    Bug(
+        "a checkpoint forgets the optimizer",
+        "methods/q_learning.py",
+        'self._optimizer.load_state_dict(state["optimizer"])',
+        "pass",
+        f"{LAWS} -k save_and_load",
+    ),
+    Bug(
+        "a checkpoint forgets where the replay stream stood",
+        "methods/base.py",
+        'set_generator_state(self.replay, state["replay"])',
+        "pass",
+        f"{LAWS} -k save_and_load",
+    ),
+    Bug(
+        "greedy play ignores masks",
+        "methods/q_learning.py",
+        "np.where(allowed, scores, -np.inf).argmax(axis=1)",
+        "scores.argmax(axis=1)",
+        f"{LAWS} -k allowed_actions",
+    ),
+    Bug(
+        "TD targets ignore masks",
+        "methods/q_learning.py",
+        "next_q = self.q(self._target, seen).masked_fill(~allowed, -torch.inf)",
+        "next_q = self.q(self._target, seen)",
+        "tests/methods/test_dqn.py",
+    ),
+    Bug(
+        "a shared network is told which agent it serves",
+        "methods/dqn.py",
+        "return network(agents_first(seen.obs))",
+        "rank = seen.obs.new_tensor(range(seen.obs.shape[1])).view(1, -1, 1)\n"
+        "        return network(agents_first(seen.obs + rank))",
+        f"{LAWS} -k exchangeable",
+    ),
+    Bug(
+        "the high level's target is not restored",
+        "methods/ltos.py",
+        'self._phi_target.load_state_dict(state["phi_target"])',
+        "pass",
+        f"{LAWS} -k save_and_load",
+    ),
+    Bug(
+        "shared rewards do not add up",
+        "methods/ltos.py",
+        "(matrix.transpose(1, 2) @ reward.unsqueeze(2))",
+        "(matrix @ reward.unsqueeze(2))",
+        "tests/methods/test_ltos.py",
+    ),
+    Bug(
+        "an agent is not its own neighbor",
+        "scenarios/prisoner.py",
+        "_GRAPH = np.ones((2, 2), np.bool_)",
+        "_GRAPH = ~np.eye(2, dtype=np.bool_)",
+        "tests/scenarios",
+    ),
+    Bug(
+        "a scenario hands out an array it keeps",
+        "scenarios/prisoner.py",
+        "graph=_GRAPH.copy()",
+        "graph=_GRAPH",
+        "tests/scenarios",
+    ),
+    Bug(
+        "the coin is not fair",
+        "scenarios/prisoner.py",
+        "winner = int(self._rng.integers(2))",
+        "winner = int(self._rng.random() < 0.6)",
+        "tests/scenarios",
+    ),
+    Bug(
+        "a hyperparameter is misspelled",
+        "methods/hparams/dqn.toml",
+        "\ndiscount = 0.99 ",
+        "\ndiscuont = 0.99 ",
+        f"{LAWS} -k hyperparameters",
+    ),
+)
+
+
+def main(words: list[str]) -> int:
+    """Plant the bugs; return how many went unnoticed."""
+    unnoticed = 0
+    for bug in BUGS:
+        if not words or any(word in bug.what for word in words):
+            caught = _caught(bug)
+            unnoticed += not caught
+            sys.stdout.write(f"{'caught  ' if caught else 'UNNOTICED'} {bug.what}\n")
+            sys.stdout.flush()
+    return unnoticed
+
+
+def _caught(bug: Bug) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in COPIED:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, Path(folder) / name)
+        path = Path(folder) / bug.file
+        text = path.read_text()
+        if bug.right not in text:
+            raise LookupError(f"{bug.file} no longer has {bug.right!r}: the bug cannot be planted")
+        path.write_text(text.replace(bug.right, bug.wrong))
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+        done = subprocess.run([*command, *bug.tests.split(" ")], cwd=folder, capture_output=True)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"{bug.what}: pytest could not run\n{done.stdout.decode()}")
+    return done.returncode == 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

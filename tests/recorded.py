@@ -1,0 +1,74 @@
+"""Results as a finished run leaves them, without the run."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from harness.cell import Budget, Cell, Named, default_budget
+from harness.hparams import load_config
+from harness.result import RunResult, fingerprint
+
+EVALUATIONS = 20
+
+
+def cell(
+    method: str = "dqn",
+    *,
+    seed: int = 0,
+    fields: Named = (),
+    options: Named = (),
+    preset: str = "default",
+    label: str | None = None,
+    budget: Budget | None = None,
+) -> Cell:
+    """A cell of prisoner."""
+    return Cell(
+        scenario="prisoner",
+        options=options,
+        method=method,
+        fields=fields,
+        preset=preset,
+        seed=seed,
+        budget=budget or default_budget("prisoner", preset),
+        label=label or preset,
+    )
+
+
+def result(
+    of: Cell, final: float = 0.97, *, share: float | None = None, **changes: Any
+) -> RunResult:
+    """A run that rises from 0.49 to ``final`` and, given a share, ends with that self weight."""
+    curve = tuple(_row(k, of.seed, final, share) for k in range(1, EVALUATIONS + 1))
+    traces = {} if share is None else {"selfishness": [[share / 2, share * 1.5]] * 3}
+    content: dict[str, Any] = {
+        "cell": of,
+        "fingerprint": fingerprint(of),
+        "config": asdict(load_config(of)),
+        "curve": curve,
+        "episodes": {},
+        "traces": traces,
+        "method": {
+            "hops": 0 if share is None else 3,
+            "centralized": False,
+            "parameters": 2562,
+            "floats_execution": 0.0,
+            "floats_training": 0.0,
+        },
+        "provenance": {"steps_per_s": 1400.0 + of.seed, "cpu_s": 7.0, "peak_memory_mb": 300.0},
+    }
+    return RunResult(**content | changes)
+
+
+def _row(k: int, seed: int, final: float, share: float | None) -> Mapping[str, Any]:
+    progress = 1.0 if k > EVALUATIONS - 10 else 1 - math.exp(-4 * k / EVALUATIONS)
+    metrics = {"return": 0.49 + (final - 0.49) * progress, "steps": 3.0, "collisions": 0.0}
+    if share is not None:
+        metrics |= {"selfishness_mean": share, "selfishness_sd": share / 2}
+    return {
+        "evaluation": k,
+        "episode": k * (100 + seed),
+        "step": k * 500,
+        "metrics": metrics,
+        "train": {},
+    }

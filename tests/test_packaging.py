@@ -1,0 +1,82 @@
+"""What is shipped: three packages and their data files, nothing else."""
+
+import importlib
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = {"harness", "methods", "scenarios"}
+DATA = (".toml", ".json", ".csv", ".jinja")
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """Names of the files in a wheel built from the sources."""
+    folder = tmp_path_factory.mktemp("wheel")
+    sources = folder / "sources"
+    sources.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", *sorted(PACKAGES)):
+        (sources / name).symlink_to(ROOT / name)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet"]
+    done = subprocess.run(
+        [*command, "--wheel-dir", str(folder), str(sources)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def sources(*suffixes):
+    """Files of the three packages."""
+    return {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in suffixes and "__pycache__" not in path.parts
+    }
+
+
+@pytest.mark.slow
+def test_the_top_level_is_exactly_the_three_packages(shipped):
+    top = {name.split("/")[0] for name in shipped}
+
+    assert {name for name in top if not name.endswith(".dist-info")} == PACKAGES
+
+
+@pytest.mark.slow
+def test_every_module_and_every_data_file_is_shipped(shipped):
+    inside = {name for name in shipped if name.split("/")[0] in PACKAGES}
+
+    assert inside == sources(".py", *DATA)
+
+
+def test_every_folder_of_modules_is_a_regular_package():
+    """Without ``__init__.py`` a folder of modules would be left out of the wheel."""
+    for package in PACKAGES:
+        for module in (ROOT / package).rglob("*.py"):
+            assert (module.parent / "__init__.py").exists(), module
+
+
+@pytest.mark.parametrize("folder", ["results", "reports", "tests"])
+def test_nothing_else_looks_like_a_package(folder):
+    assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_the_tested_torch_is_the_one_of_the_constraints():
+    torch = importlib.import_module("torch")
+
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+
+    assert f"torch=={torch.__version__.split('+')[0]}" in pins
+
+
+def test_the_version_is_in_the_changelog():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text()

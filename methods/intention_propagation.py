@@ -107,8 +107,8 @@ class IntentionPropagation(Method):
         self._policy = Propagation(stack, sizes, config.rounds, end, rngs.init, config.init)
         self._critic = NeighborhoodCritic(stack, sizes, end, rngs.init, config.init)
         self._target = copy.deepcopy(self._critic).requires_grad_(requires_grad=False)
-        self._critic_weights = list(self._critic.parameters())
-        self._target_weights = list(self._target.parameters())
+        self._critic_weights: list[Tensor] = list(self._critic.parameters())
+        self._target_weights: list[Tensor] = list(self._target.parameters())
         groups = [
             {"params": list(self._policy.parameters()), "lr": config.learning_rate},
             {"params": self._critic_weights, "lr": config.critic_learning_rate},
@@ -147,28 +147,34 @@ class IntentionPropagation(Method):
         """Make a gradient step of critics and policies, and adjust the temperature."""
         c = self._config
         batch = self._replay.sample(c.batch_size, self._rngs.replay)
-        around = neighborhood(batch["neighbors"].long())
-        obs, taken, allowed = self._scaled(batch["obs"]), batch["action"], batch["action_mask"]
-        q = self._critic(obs, taken, others(around)).gather(2, taken.unsqueeze(2)).squeeze(2)
-        td_loss = F.mse_loss(q, self.targets(batch))
-        log_q = log_policy(self._policy(obs, others(around)), allowed)
-        value = self.neighborhood_value(obs, sample(log_q, self._rngs.learn), around)
-        entropy = -(log_q.exp() * log_q).sum(2)
-        soft_value = (log_q.exp() * value).sum(2) + self.temperature * entropy
+        td_loss, policy_loss, entropy = self.losses(batch)
         self._optimizer.zero_grad()
-        (td_loss - soft_value.mean()).backward()
+        (td_loss + policy_loss).backward()
         self._optimizer.step()
         soft_update(self._target_weights, self._critic_weights, c.tau)
         if c.target_entropy:
-            wanted = c.target_entropy * allowed.sum(2).float().log()
-            self.temperature *= math.exp(
-                c.temperature_learning_rate * (wanted - entropy).mean().item()
-            )
+            wanted = c.target_entropy * batch["action_mask"].sum(2).float().log().mean()
+            gap = (wanted - entropy).item()
+            self.temperature *= math.exp(c.temperature_learning_rate * gap)
         return {
             "td_loss": td_loss.item(),
-            "entropy": entropy.mean().item(),
+            "entropy": entropy.item(),
             "temperature": self.temperature,
         }
+
+    def losses(
+        self, batch: Mapping[str, Tensor]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, ""]]:
+        """Compute the critics' loss, the policies' loss and the policies' mean entropy."""
+        around = neighborhood(batch["neighbors"].long())
+        obs, taken, graph = self._scaled(batch["obs"]), batch["action"], others(around)
+        q = self._critic(obs, taken, graph).gather(2, taken.unsqueeze(2)).squeeze(2)
+        td_loss = F.mse_loss(q, self.targets(batch))
+        log_q = log_policy(self._policy(obs, graph), batch["action_mask"])
+        value = self.neighborhood_value(obs, sample(log_q, self._rngs.learn), around)
+        entropy = -(log_q.exp() * log_q).sum(2).mean()
+        expected = (log_q.exp() * value).sum(2).mean()
+        return td_loss, -expected - self.temperature * entropy, entropy.detach()
 
     @torch.no_grad()
     def targets(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch agents"]:

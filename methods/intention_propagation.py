@@ -32,13 +32,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from methods.attention import Neighborhood, neighborhood
 from methods.base import Communication, Method, Rngs, State
 from methods.nets import MLP, Init, Linear, Parameters, agents_first, n_networks, soft_update
+from methods.policy import entropy, log_probabilities, mode, sample, sample_with, taken
 from methods.q_learning import td_target
 from methods.replay import Replay
 from scenarios.base import Actions, Spec, Timestep
@@ -129,8 +130,8 @@ class IntentionPropagation(Method):
         """Sample from q, or play its mode."""
         logits = self.scores(ts)
         if explore or self._config.evaluation == "sample":
-            logits = logits + rng.gumbel(size=logits.shape)  # the largest is a sample of softmax
-        return np.where(ts.action_mask, logits, -np.inf).argmax(axis=1)
+            return sample(logits, ts.action_mask, rng)
+        return mode(logits, ts.action_mask)
 
     def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
         """Store the transition; every ``update_every`` steps make ``updates`` updates."""
@@ -147,18 +148,18 @@ class IntentionPropagation(Method):
         """Make a gradient step of critics and policies, and adjust the temperature."""
         c = self._config
         batch = self._replay.sample(c.batch_size, self._rngs.replay)
-        td_loss, policy_loss, entropy = self.losses(batch)
+        td_loss, policy_loss, mean_entropy = self.losses(batch)
         self._optimizer.zero_grad()
         (td_loss + policy_loss).backward()
         self._optimizer.step()
         soft_update(self._target_weights, self._critic_weights, c.tau)
         if c.target_entropy:
             wanted = c.target_entropy * batch["action_mask"].sum(2).float().log().mean()
-            gap = (wanted - entropy).item()
+            gap = (wanted - mean_entropy).item()
             self.temperature *= math.exp(c.temperature_learning_rate * gap)
         return {
             "td_loss": td_loss.item(),
-            "entropy": entropy.item(),
+            "entropy": mean_entropy.item(),
             "temperature": self.temperature,
         }
 
@@ -167,23 +168,23 @@ class IntentionPropagation(Method):
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, ""]]:
         """Compute the critics' loss, the policies' loss and the policies' mean entropy."""
         around = neighborhood(batch["neighbors"].long())
-        obs, taken, graph = self._scaled(batch["obs"]), batch["action"], others(around)
-        q = self._critic(obs, taken, graph).gather(2, taken.unsqueeze(2)).squeeze(2)
+        obs, action, graph = self._scaled(batch["obs"]), batch["action"], others(around)
+        q = taken(self._critic(obs, action, graph), action)
         td_loss = F.mse_loss(q, self.targets(batch))
-        log_q = log_policy(self._policy(obs, graph), batch["action_mask"])
-        value = self.neighborhood_value(obs, sample(log_q, self._rngs.learn), around)
-        entropy = -(log_q.exp() * log_q).sum(2).mean()
+        log_q = log_probabilities(self._policy(obs, graph), batch["action_mask"])
+        value = self.neighborhood_value(obs, sample_with(log_q, self._rngs.learn), around)
         expected = (log_q.exp() * value).sum(2).mean()
-        return td_loss, -expected - self.temperature * entropy, entropy.detach()
+        mean_entropy = entropy(log_q).mean()
+        return td_loss, -expected - self.temperature * mean_entropy, mean_entropy.detach()
 
     @torch.no_grad()
     def targets(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch agents"]:
         """Compute the soft TD targets of a batch; neighbors' next actions are sampled from q."""
         obs = self._scaled(batch["next_obs"])
         graph = others(neighborhood(batch["next_neighbors"].long()))
-        log_q = log_policy(self._policy(obs, graph), batch["next_action_mask"])
-        next_q = self._target(obs, sample(log_q, self._rngs.learn), graph)
-        value = (log_q.exp() * (next_q - self.temperature * log_q)).sum(2)
+        log_q = log_probabilities(self._policy(obs, graph), batch["next_action_mask"])
+        next_q = self._target(obs, sample_with(log_q, self._rngs.learn), graph)
+        value = (log_q.exp() * next_q).sum(2) + self.temperature * entropy(log_q)
         reward = self._config.reward_scale * batch["reward"]
         return td_target(reward, batch["continues"], value, self._config.discount)
 
@@ -191,13 +192,15 @@ class IntentionPropagation(Method):
     def neighborhood_value(
         self,
         obs: Float[Tensor, "batch agents features"],
-        taken: Int64[Tensor, "batch agents"],
+        action: Int64[Tensor, "batch agents"],
         around: Neighborhood,
     ) -> Float[Tensor, "batch agents actions"]:
-        """Sum, per action of an agent, the Q of everyone who sees it; the others act as taken."""
+        """Sum, per action of an agent, the Q of everyone who sees it; the others act as given."""
         graph = others(around)
-        own = self._critic(obs, taken, graph)
-        return own + credit(self._critic.if_neighbor(obs, taken, graph, around.slots), around.slots)
+        own = self._critic(obs, action, graph)
+        return own + credit(
+            self._critic.if_neighbor(obs, action, graph, around.slots), around.slots
+        )
 
     def state_dict(self) -> State:
         """Return networks, optimizers, replay, streams, temperature and counters."""
@@ -295,37 +298,37 @@ class NeighborhoodCritic(nn.Module):
     def forward(
         self,
         obs: Float[Tensor, "batch agents features"],
-        taken: Int64[Tensor, "batch agents"],
+        action: Int64[Tensor, "batch agents"],
         graph: Float[Tensor, "graphs agents agents"],
     ) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i(o, ., a_{N_i}) of all agents."""
         own, said = self._encode(obs)
-        heard = self.heard(pooled(of_action(said, taken), graph))
+        heard = self.heard(pooled(of_action(said, action), graph))
         return self.head(torch.relu(own + heard)).transpose(0, 1)
 
     def if_neighbor(
         self,
         obs: Float[Tensor, "batch agents features"],
-        taken: Int64[Tensor, "batch agents"],
+        action: Int64[Tensor, "batch agents"],
         graph: Float[Tensor, "graphs agents agents"],
         slots: Float[Tensor, "graphs agents slots agents"],
     ) -> Float[Tensor, "batch agents slots actions"]:
-        """Compute Q_i(o, a_i, .) of each action of each single neighbor, the rest as taken.
+        """Compute Q_i(o, a_i, .) of each action of each single neighbor, the rest as given.
 
         Empty slots hold Q_i as it is.
         """
         own, said = self._encode(obs)
-        taken_said = of_action(said, taken)
-        agents, batch, actions, units = said.shape
-        change = (said - taken_said.unsqueeze(2)).transpose(0, 1).reshape(batch, agents, -1)
+        said_now = of_action(said, action)
+        agents, batch, n_actions, units = said.shape
+        change = (said - said_now.unsqueeze(2)).transpose(0, 1).reshape(batch, agents, -1)
         at_slots = slots.flatten(1, 2) @ change  # [batch, agents * slots, actions * units]
         at_slots = at_slots.view(batch, agents, -1, units).transpose(0, 1)  # slots * actions
-        heard = pooled(taken_said, graph).unsqueeze(2) + at_slots
+        heard = pooled(said_now, graph).unsqueeze(2) + at_slots
         heard = self.heard(heard.reshape(agents, -1, units)).view(agents, batch, -1, units)
         q = self.head(torch.relu(own.unsqueeze(2) + heard).reshape(agents, -1, units))
-        q = q.view(agents, batch, -1, actions)
-        played = taken.T[:, :, None, None].expand(*q.shape[:3], 1)
-        return q.gather(3, played).view(agents, batch, -1, actions).transpose(0, 1)
+        q = q.view(agents, batch, -1, n_actions)
+        played = action.T[:, :, None, None].expand(*q.shape[:3], 1)
+        return q.gather(3, played).view(agents, batch, -1, n_actions).transpose(0, 1)
 
     def _encode(
         self, obs: Float[Tensor, "batch agents features"]
@@ -350,10 +353,10 @@ def pooled(
 
 
 def of_action(
-    said: Float[Tensor, "agents batch actions units"], taken: Int64[Tensor, "batch agents"]
+    said: Float[Tensor, "agents batch actions units"], action: Int64[Tensor, "batch agents"]
 ) -> Float[Tensor, "agents batch units"]:
     """Pick what is said of the action taken."""
-    index = taken.T[:, :, None, None].expand(*said.shape[:2], 1, said.shape[3])
+    index = action.T[:, :, None, None].expand(*said.shape[:2], 1, said.shape[3])
     return said.gather(2, index).squeeze(2)
 
 
@@ -363,18 +366,3 @@ def credit(
 ) -> Float[Tensor, "batch agents actions"]:
     """Hand each Q_j(a_i = .) that agent j computed for a neighbor i to agent i, and add them up."""
     return slots.flatten(1, 2).transpose(1, 2) @ q_of_neighbor.flatten(1, 2)
-
-
-def log_policy(
-    logits: Float[Tensor, "batch agents actions"], allowed: Bool[Tensor, "batch agents actions"]
-) -> Float[Tensor, "batch agents actions"]:
-    """Return log q; finite also where an action is not allowed and q is zero."""
-    return logits.masked_fill(~allowed, -1e9).log_softmax(2)
-
-
-def sample(
-    log_q: Float[Tensor, "batch agents actions"], generator: torch.Generator
-) -> Int64[Tensor, "batch agents"]:
-    """Draw one action per agent."""
-    flat = log_q.detach().exp().flatten(0, 1)
-    return torch.multinomial(flat, 1, generator=generator).view(log_q.shape[:2])

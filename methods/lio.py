@@ -23,8 +23,8 @@ Departures from the source, each with its reason:
    output per slot from o_i and all neighbors' actions.
 3. Both rollouts act by the mixture (1 - epsilon) pi + epsilon uniform, and both updates take the
    logarithm of that mixture; the authors' code leaves it out of the second.
-4. The cost is a term of eta's objective with a coefficient, discounted over the rollout; the
-   authors' code also has a variant with an optimizer of its own.
+4. The cost is a term of eta's objective with a coefficient, not discounted, so that late steps of
+   long episodes are not free; the authors' code also has a variant with its own optimizer.
 5. Long episodes are cut into rollouts, with returns bootstrapped from a critic that has two
    outputs: the environment's rewards, which eta ascends, and what is received. The authors'
    actor-critic variant has one-step errors, which bear no trace of later incentives.
@@ -33,17 +33,19 @@ Departures from the source, each with its reason:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64, Shaped
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812
 
 from methods.base import Communication, Method, Rngs, State
 from methods.nets import MLP, Init, Parameters, agents_first, n_networks
+from methods.policy import entropy, mode, sample, taken
+from methods.rollout import Rollout, Segment
 from scenarios.base import Actions, Spec, Timestep
 
 
@@ -97,30 +99,6 @@ class LIOConfig:
     evaluation: Literal["mode", "sample"]
 
 
-class Rollout(NamedTuple):
-    """Consecutive steps of all agents, the episodes in them one after the other.
-
-    Attributes:
-        obs: Scaled observations.
-        next_obs: The same, one step later.
-        neighbors: Indices of the neighbors, -1 in empty slots.
-        allowed: Which actions were.
-        action: Actions taken.
-        reward: Scaled environment rewards.
-        step: Steps into the episode.
-        ended: 1 after a terminated step, 2 after a truncated one, else 0.
-    """
-
-    obs: Float[Tensor, "steps agents features"]
-    next_obs: Float[Tensor, "steps agents features"]
-    neighbors: Int64[Tensor, "steps agents slots"]
-    allowed: Bool[Tensor, "steps agents actions"]
-    action: Int64[Tensor, "steps agents"]
-    reward: Float[Tensor, "steps agents"]
-    step: Int64[Tensor, "steps"]
-    ended: Int64[Tensor, "steps"]
-
-
 Weights = dict[str, Tensor]
 
 
@@ -152,8 +130,9 @@ class LIO(Method):
         self._critic_optimizer = torch.optim.Adam(
             self._critic.parameters(), lr=config.critic_learning_rate, fused=True
         )
-        self._growing: list[Rollout] = []  # of one step each
-        self._first: Rollout | None = None  # tau, while tau' is played
+        longest = config.rollout_steps + spec.max_steps * config.whole_episodes
+        self._rollout = Rollout(longest, spec)
+        self._first: State = {}  # tau, while tau' is played
         self._before: Weights = {}  # theta, while the policy holds theta'
         self._episodes = 0
         self._epsilon = config.epsilon  # of the current pair of rollouts
@@ -161,61 +140,48 @@ class LIO(Method):
     @torch.no_grad()
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
         """Return the policies' logits."""
-        obs = torch.from_numpy(ts.obs).unsqueeze(0) * self._obs_scale
+        obs = self._scaled(torch.from_numpy(ts.obs).unsqueeze(0))
         return self._policy(agents_first(obs)).squeeze(1).numpy()
 
     def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
         """Sample from the mixture while exploring; else from the policy, or play its mode."""
-        logits = self.scores(ts)
-        if explore or self._config.evaluation == "sample":
-            logits = logits + rng.gumbel(size=logits.shape)  # the largest is a sample of softmax
-        chosen = np.where(ts.action_mask, logits, -np.inf).argmax(axis=1)
+        logits, allowed = self.scores(ts), ts.action_mask
         if not explore:
-            return chosen
-        anything = np.where(ts.action_mask, rng.random(logits.shape), -1.0).argmax(axis=1)
+            draw = self._config.evaluation == "sample"
+            return sample(logits, allowed, rng) if draw else mode(logits, allowed)
+        chosen = sample(logits, allowed, rng)
+        anything = sample(np.zeros_like(logits), allowed, rng)
         return np.where(rng.random(len(chosen)) < self._epsilon, anything, chosen)
 
     def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
         """Extend the rollout; learn when it is complete."""
-        self._growing.append(self._one_step(ts, actions, next_ts))
+        self._rollout.add(ts, actions, next_ts)
         self._episodes += next_ts.last
         c = self._config
-        complete = len(self._growing) >= c.rollout_steps
-        if not complete or (c.whole_episodes and not next_ts.last):
+        if len(self._rollout) < c.rollout_steps or (c.whole_episodes and not next_ts.last):
             return {}
-        rollout, self._growing = joined(self._growing), []
-        if self._first is None:
-            return self._learn_from_first(rollout)
-        return self._learn_from_second(self._first, rollout)
+        if not self._first:
+            self._first = self._rollout.state_dict()
+            return self._learn_from_first(self._rollout.take())
+        second = self._rollout.take()
+        self._rollout.load_state_dict(self._first)
+        self._first = {}
+        return self._learn_from_second(self._rollout.take(), second)
 
-    def _one_step(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Rollout:
-        columns = (
-            torch.from_numpy(ts.obs) * self._obs_scale,
-            torch.from_numpy(next_ts.obs) * self._obs_scale,
-            torch.from_numpy(ts.neighbors),
-            torch.from_numpy(ts.action_mask),
-            torch.from_numpy(actions),
-            torch.from_numpy(next_ts.reward) * self._config.reward_scale,
-            torch.tensor(ts.step),
-            torch.tensor(1 if next_ts.terminated else 2 if next_ts.truncated else 0),
-        )
-        return Rollout(*(column.unsqueeze(0) for column in columns))
-
-    def _learn_from_first(self, first: Rollout) -> Mapping[str, float]:
+    def _learn_from_first(self, first: Segment) -> Mapping[str, float]:
         """Move the policies by the inner step: theta becomes theta'."""
-        self._first = first
         self._before = {k: v.detach().clone() for k, v in self._policy.named_parameters()}
         with torch.no_grad():
             given = self.given(first)
-            advantage = self.advantage(first, received(given, first.neighbors))
+            advantage = self.advantage(first, received(given, neighbors_of(first)))
         after = self.inner_step(self._before, first, advantage)
         with torch.no_grad():
             for name, weight in self._policy.named_parameters():
                 weight.copy_(after[name])
-        edges = (first.neighbors >= 0).sum().clamp(min=1)
+        edges = (neighbors_of(first) >= 0).sum().clamp(min=1)
         return {"incentive": (given.sum() / edges).item()}
 
-    def _learn_from_second(self, first: Rollout, second: Rollout) -> Mapping[str, float]:
+    def _learn_from_second(self, first: Segment, second: Segment) -> Mapping[str, float]:
         """Move the incentive functions, and the critics by both rollouts; begin a new pair."""
         c = self._config
         loss = self.incentive_loss(self._before, first, second)
@@ -231,10 +197,10 @@ class LIO(Method):
             metrics["value_loss"] = value_loss.item()
         fallen = min(self._episodes / c.epsilon_episodes, 1.0)
         self._epsilon = c.epsilon + (c.epsilon_min - c.epsilon) * fallen
-        self._first, self._before = None, {}
+        self._before = {}
         return metrics
 
-    def incentive_loss(self, before: Weights, first: Rollout, second: Rollout) -> Float[Tensor, ""]:
+    def incentive_loss(self, before: Weights, first: Segment, second: Segment) -> Float[Tensor, ""]:
         """Return what eta descends: cost, less the worth of what is given to who gives it.
 
         Args:
@@ -243,19 +209,19 @@ class LIO(Method):
             second: Rollout tau', played with theta'.
         """
         c, given = self._config, self.given(first)
-        advantage = self.advantage(first, received(given.detach(), first.neighbors))
+        neighbors = neighbors_of(first)
+        advantage = self.advantage(first, received(given.detach(), neighbors))
         with torch.no_grad():
             benefit = self.advantage(second, None)
         worth = self.worth(before, first, second, advantage, benefit)
-        worth = worth.gather(2, first.neighbors.clamp(min=0))
-        paid = given * c.discount ** first.step.view(-1, 1, 1)
-        return c.cost * paid.sum() - (worth * given).sum()
+        worth = worth.gather(2, neighbors.clamp(min=0))
+        return ((c.cost - worth) * given).sum()
 
     def worth(
         self,
         before: Weights,
-        first: Rollout,
-        second: Rollout,
+        first: Segment,
+        second: Segment,
         advantage: Float[Tensor, "steps agents"],
         benefit: Float[Tensor, "later agents"],
     ) -> Float[Tensor, "steps agents agents"]:
@@ -274,15 +240,14 @@ class LIO(Method):
         return (discounting(first, self._config.discount).T @ influence).transpose(0, 1)
 
     def inner_step(
-        self, weights: Weights, rollout: Rollout, advantage: Float[Tensor, "steps agents"]
+        self, weights: Weights, segment: Segment, advantage: Float[Tensor, "steps agents"]
     ) -> Weights:
         """Return theta + beta grad sum_t (log pi(a_t) advantage_t + entropy), differentiable."""
         c = self._config
         weights = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
-        log_pi = self._log_policy(weights, rollout)
-        taken = log_pi.gather(2, rollout.action.unsqueeze(2)).squeeze(2)
-        entropy = -(log_pi.exp() * log_pi).sum()
-        objective = (taken * advantage).sum() + c.entropy * entropy
+        log_pi = self._log_policy(weights, segment)
+        chosen = taken(log_pi, segment.action)
+        objective = (chosen * advantage + c.entropy * entropy(log_pi)).sum()
         gradient = torch.autograd.grad(
             objective, list(weights.values()), create_graph=advantage.requires_grad
         )
@@ -291,65 +256,72 @@ class LIO(Method):
             for (name, weight), g in zip(weights.items(), gradient, strict=True)
         }
 
-    def given(self, rollout: Rollout) -> Float[Tensor, "steps agents slots"]:
+    def log_prob(self, weights: Weights, segment: Segment) -> Float[Tensor, "steps agents"]:
+        """Return the logarithm of the chance of each action that was taken."""
+        return taken(self._log_policy(weights, segment), segment.action)
+
+    def _log_policy(
+        self, weights: Weights, segment: Segment
+    ) -> Float[Tensor, "steps agents actions"]:
+        obs = agents_first(self._scaled(segment.seen["obs"]))
+        logits = functional_call(self._policy, weights, (obs,)).transpose(0, 1)
+        return log_mixture(logits, segment.seen["action_mask"], self._epsilon)
+
+    def given(self, segment: Segment) -> Float[Tensor, "steps agents slots"]:
         """Return what each agent gives to the neighbor in each slot."""
-        who = rollout.neighbors.clamp(min=0)
-        present = rollout.neighbors >= 0
+        neighbors, obs = neighbors_of(segment), self._scaled(segment.seen["obs"])
+        who, present = neighbors.clamp(min=0), neighbors >= 0
         at = torch.arange(len(who)).view(-1, 1, 1)
-        did = F.one_hot(rollout.action, self._spec.n_actions)[at, who] * present.unsqueeze(3)
+        did = F.one_hot(segment.action, self._spec.n_actions)[at, who] * present.unsqueeze(3)
         if self._config.incentive == "edge":
-            own = rollout.obs.unsqueeze(2).expand(-1, -1, who.shape[2], -1)
-            seen = torch.cat([own, rollout.obs[at, who], did], dim=3)
+            own = obs.unsqueeze(2).expand(-1, -1, who.shape[2], -1)
+            seen = torch.cat([own, obs[at, who], did], dim=3)
         else:
-            seen = torch.cat([rollout.obs, did.flatten(2)], dim=2)
+            seen = torch.cat([obs, did.flatten(2)], dim=2)
         rows = seen.transpose(0, 1).flatten(1, -2)
         out = self._incentive(rows).view(who.shape[1], len(who), -1).transpose(0, 1)
         return self._config.r_max * torch.sigmoid(out) * present
 
     def advantage(
-        self, rollout: Rollout, incentives: Float[Tensor, "steps agents"] | None
+        self, segment: Segment, incentives: Float[Tensor, "steps agents"] | None
     ) -> Float[Tensor, "steps agents"]:
         """Return the returns of what the environment, or also neighbors, paid, less the value."""
-        both = slice(0, 1) if incentives is None else slice(0, 2)
-        reward = rollout.reward if incentives is None else rollout.reward + incentives
-        d = discounting(rollout, self._config.discount)
+        reward = self._config.reward_scale * segment.reward
+        if incentives is not None:
+            reward = reward + incentives
+        d = discounting(segment, self._config.discount)
         if self._config.advantage == "return":
             return d @ reward
-        tail = self._tail(rollout)[..., both].sum(2)
-        return d @ (reward + tail) - self._value(rollout.obs)[..., both].sum(2)
+        both = slice(0, 1 if incentives is None else 2)
+        reward = reward + self._tail(segment)[..., both].sum(2)
+        return d @ reward - self._value(segment.seen["obs"])[..., both].sum(2).detach()
 
-    def critic_loss(self, rollout: Rollout) -> Float[Tensor, ""]:
+    def critic_loss(self, segment: Segment) -> Float[Tensor, ""]:
         """Compare both of the critics' outputs with the returns of a rollout."""
         with torch.no_grad():
-            incentives = received(self.given(rollout), rollout.neighbors)
-            reward = torch.stack([rollout.reward, incentives], dim=2) + self._tail(rollout)
-            target = discounting(rollout, self._config.discount) @ reward.flatten(1)
-        return F.mse_loss(self._value(rollout.obs), target.view(reward.shape))
+            incentives = received(self.given(segment), neighbors_of(segment))
+            reward = torch.stack([self._config.reward_scale * segment.reward, incentives], 2)
+            reward = reward + self._tail(segment)
+            target = discounting(segment, self._config.discount) @ reward.flatten(1)
+        return F.mse_loss(self._value(segment.seen["obs"]), target.view(reward.shape))
 
-    def _tail(self, rollout: Rollout) -> Float[Tensor, "steps agents 2"]:
-        """Return the discounted value of going on, where a rollout stops but the game does not."""
-        cut = rollout.ended == 2
-        cut[-1] |= rollout.ended[-1] == 0
-        tail = rollout.reward.new_zeros(*rollout.reward.shape, 2)
-        with torch.no_grad():
-            tail[cut] = self._config.discount * self._value(rollout.next_obs[cut])
+    @torch.no_grad()
+    def _tail(self, segment: Segment) -> Float[Tensor, "steps agents 2"]:
+        """Return the discounted value of what follows, where a rollout or an episode stops."""
+        tail = segment.reward.new_zeros(*segment.reward.shape, 2)
+        value = segment.continues.view(-1, 1, 1) * self._value(segment.after["obs"])
+        tail[segment.ends] = (self._config.discount * value).to(tail.dtype)
         return tail
 
     def _value(
-        self, obs: Float[Tensor, "steps agents features"]
+        self, obs: Shaped[Tensor, "steps agents features"]
     ) -> Float[Tensor, "steps agents 2"]:
-        return self._critic(agents_first(obs)).transpose(0, 1)
+        return self._critic(agents_first(self._scaled(obs))).transpose(0, 1)
 
-    def log_prob(self, weights: Weights, rollout: Rollout) -> Float[Tensor, "steps agents"]:
-        """Return the logarithm of the chance of each action that was taken."""
-        log_pi = self._log_policy(weights, rollout)
-        return log_pi.gather(2, rollout.action.unsqueeze(2)).squeeze(2)
-
-    def _log_policy(
-        self, weights: Weights, rollout: Rollout
-    ) -> Float[Tensor, "steps agents actions"]:
-        logits = functional_call(self._policy, weights, (agents_first(rollout.obs),))
-        return log_mixture(logits.transpose(0, 1), rollout.allowed, self._epsilon)
+    def _scaled(
+        self, obs: Shaped[Tensor, "steps agents features"]
+    ) -> Float[Tensor, "steps agents features"]:
+        return obs * self._obs_scale
 
     def state_dict(self) -> State:
         """Return networks, optimizers, streams, counters and the rollouts under way."""
@@ -359,8 +331,8 @@ class LIO(Method):
             "critic": self._critic.state_dict(),
             "incentive_optimizer": self._incentive_optimizer.state_dict(),
             "critic_optimizer": self._critic_optimizer.state_dict(),
-            "growing": joined(self._growing)._asdict() if self._growing else {},
-            "first": self._first._asdict() if self._first else {},
+            "rollout": self._rollout.state_dict(),
+            "first": self._first,
             "before": self._before,
             "rngs": self._rngs.state_dict(),
             "episodes": self._episodes,
@@ -374,9 +346,8 @@ class LIO(Method):
         self._critic.load_state_dict(state["critic"])
         self._incentive_optimizer.load_state_dict(state["incentive_optimizer"])
         self._critic_optimizer.load_state_dict(state["critic_optimizer"])
-        self._growing = split(Rollout(**state["growing"])) if state["growing"] else []
-        self._first = Rollout(**state["first"]) if state["first"] else None
-        self._before = state["before"]
+        self._rollout.load_state_dict(state["rollout"])
+        self._first, self._before = state["first"], state["before"]
         self._rngs.load_state_dict(state["rngs"])
         self._episodes, self._epsilon = state["episodes"], state["epsilon"]
 
@@ -398,14 +369,9 @@ class LIO(Method):
         return Communication(execution=0.0, training=3.0 + seen)
 
 
-def joined(steps: list[Rollout]) -> Rollout:
-    """Put pieces of a rollout together."""
-    return Rollout(*map(torch.cat, zip(*steps, strict=True)))
-
-
-def split(rollout: Rollout) -> list[Rollout]:
-    """Take a rollout apart into its steps."""
-    return [Rollout(*step) for step in zip(*(column.split(1) for column in rollout), strict=True)]
+def neighbors_of(segment: Segment) -> Int64[Tensor, "steps agents slots"]:
+    """Return the neighbors at each step, also where they never change."""
+    return segment.seen["neighbors"].expand(len(segment.reward), -1, -1)
 
 
 def received(
@@ -416,14 +382,12 @@ def received(
     return none.scatter_add(1, neighbors.clamp(min=0).flatten(1), given.flatten(1))
 
 
-def discounting(rollout: Rollout, discount: float) -> Float[Tensor, "steps steps"]:
+def discounting(segment: Segment, discount: float) -> Float[Tensor, "steps steps"]:
     """Return the matrix that turns rewards into returns: gamma^(l - t) within an episode."""
-    over = (rollout.ended > 0).long()
-    episode = over.cumsum(0) - over
-    t = torch.arange(len(over))
+    episode, t = segment.first.cumsum(0), torch.arange(len(segment.first))
     later = t - t.unsqueeze(1)  # [t, l] is l - t
     counts = (later >= 0) & (episode == episode.unsqueeze(1))
-    return discount ** later.clamp(min=0).to(rollout.reward.dtype) * counts
+    return discount ** later.clamp(min=0).to(segment.reward.dtype) * counts
 
 
 def log_mixture(

@@ -21,11 +21,11 @@ def main() -> int:
         )
     for number, session in enumerate(sessions, 1):
         end = "killed" if session.killed else "ended"
-        print(f"{number:2} {end}  inside: {', '.join(session.inside) or 'none'}")
+        print(f"{number:2} {end}  inside: {', '.join(session.inside) or 'none'}")  # noqa: T201
     n_killed = sum(session.killed for session in sessions)
     n_inside = sum(session.killed and bool(session.inside) for session in sessions)
-    print(f"{n_killed} kills, {n_inside} of them resumed inside a cell")
-    print(f"results that differ from an uninterrupted run: {different or 'none'}")
+    print(f"{n_killed} kills, {n_inside} of them resumed inside a cell")  # noqa: T201
+    print(f"results that differ from an uninterrupted run: {different or 'none'}")  # noqa: T201
     return 0 if n_killed == N_KILLS and n_inside >= N_INSIDE and not different else 1
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods.attention import neighborhood
-from methods.intention_propagation import IntentionPropagation, credit, log_policy, others
+from methods.intention_propagation import IntentionPropagation, credit, others
 from social_games import MarkovField
 from toys import Line
 
@@ -284,15 +284,6 @@ def test_the_target_bootstraps_after_truncation_only(ends, bootstraps):
     y = method.targets(batch)
 
     assert torch.equal(y, batch["reward"]) is not bootstraps
-
-
-def test_forbidden_actions_have_no_chance_and_no_part_in_the_entropy():
-    logits = torch.tensor([[[5.0, 0.0, 0.0]]])
-
-    log_q = log_policy(logits, torch.tensor([[[False, True, True]]]))
-
-    torch.testing.assert_close(log_q.exp(), torch.tensor([[[0.0, 0.5, 0.5]]]))
-    torch.testing.assert_close(-(log_q.exp() * log_q).sum(), torch.tensor(0.6931472))
 
 
 @pytest.mark.parametrize(("target_entropy", "rises"), [(1.0, True), (0.01, False)])

@@ -1,5 +1,6 @@
 """What LIO's incentives are worth: by hand, by finite differences and in small games."""
 
+import dataclasses
 import itertools
 import math
 
@@ -10,7 +11,8 @@ from torch import nn
 
 from harness.hparams import build_config
 from harness.seeding import method_rngs
-from methods.lio import LIO, Rollout, discounting, joined, log_mixture, received
+from methods.lio import LIO, discounting, log_mixture, neighbors_of, received
+from methods.rollout import Rollout, Segment
 from social_games import EscapeRoom, IteratedPrisonersDilemma
 from toys import Line
 
@@ -58,18 +60,25 @@ def chances(theta):
     return torch.where(JOINT == 0, cooperate, 1 - cooperate).prod(1)
 
 
-def all_joint_actions(reward):
-    """One step of every kind, each an episode of its own."""
-    return Rollout(
-        obs=torch.ones(4, 2, 1, dtype=torch.float64),
-        next_obs=torch.ones(4, 2, 1, dtype=torch.float64),
-        neighbors=torch.tensor([[1], [0]]).expand(4, -1, -1),
-        allowed=torch.ones(4, 2, 2, dtype=torch.bool),
-        action=JOINT,
-        reward=reward,
-        step=torch.zeros(4, dtype=torch.int64),
-        ended=torch.ones(4, dtype=torch.int64),
-    )
+def segment_of(obs, action, reward, first, ends, **more):
+    """A rollout of agents that are all neighbors, with as many features as actions allow."""
+    n_agents = action.shape[1]
+    others = [[j for j in range(n_agents) if j != i] for i in range(n_agents)]
+    plain = {
+        "seen": {
+            "obs": obs,
+            "neighbors": torch.tensor(others).view(1, n_agents, n_agents - 1),
+            "action_mask": torch.ones(*action.shape, 2, dtype=torch.bool),
+        },
+        "action": action,
+        "reward": reward,
+        "first": torch.tensor(first),
+        "extra": {},
+        "ends": torch.tensor(ends),
+        "after": {"obs": obs[ends]},
+        "continues": torch.zeros(len(ends), dtype=reward.dtype),
+    }
+    return Segment(**(plain | more))
 
 
 def test_the_worth_of_an_incentive_is_the_closed_form():
@@ -82,7 +91,9 @@ def test_the_worth_of_an_incentive_is_the_closed_form():
     )
     method._policy = OneLogit(THETA)
     reward = torch.stack([PAYOFF[JOINT[:, 0], JOINT[:, 1]], PAYOFF[JOINT[:, 1], JOINT[:, 0]]], 1)
-    rows, before = all_joint_actions(reward), dict(method._policy.named_parameters())
+    obs = torch.ones(4, 2, 5, dtype=torch.float64)
+    rows = segment_of(obs, JOINT, reward, [True] * 4, [0, 1, 2, 3])  # each its own episode
+    before = dict(method._policy.named_parameters())
     eta = torch.tensor(ETA, dtype=torch.float64)
     given = torch.stack([torch.zeros(4, dtype=torch.float64), eta[JOINT[:, 1]]], 1)
     weighted = chances(THETA).unsqueeze(1) * (reward + given)  # expectations in place of samples
@@ -115,28 +126,31 @@ def two_rollouts(method, scenario, seed=3, each=3):
     """Rollouts before and after the inner step, the parameters before it; all in float64."""
     for network in (method._policy, method._incentive, method._critic):
         network.double()
-    rollouts = []
     before = {name: p.detach().clone() for name, p in method._policy.named_parameters()}
+    segments = []
     for second in (False, True):
-        steps = []
+        rollout = Rollout(each * scenario.spec.max_steps, scenario.spec)
         for k in range(each):
             world, act = np.random.default_rng(seed), np.random.default_rng([seed, second, k])
             ts = scenario.reset(world)
             while not ts.last:
                 actions = act.integers(scenario.spec.n_actions, size=scenario.spec.n_agents)
                 next_ts = scenario.step(actions)
-                steps.append(method._one_step(ts, actions, next_ts))
+                rollout.add(ts, actions, next_ts)
                 ts = next_ts
-        rollout = joined(steps)
-        doubled = {f: getattr(rollout, f).double() for f in ("obs", "next_obs", "reward")}
-        rollouts.append(rollout._replace(**doubled))
-    return before, *rollouts
+        segment = rollout.take()
+        seen, after = (
+            known | {"obs": known["obs"].double()} for known in (segment.seen, segment.after)
+        )
+        reward = segment.reward.double()
+        segments.append(dataclasses.replace(segment, seen=seen, after=after, reward=reward))
+    return before, *segments
 
 
 def objective_of_giver(method, i, before, first, second, benefit):
     """sum_{j != i} sum_s log pi_{theta'_j(eta)}(a'_s) G_i,s, all of theta' depending on eta."""
     with torch.no_grad():
-        advantage = method.advantage(first, received(method.given(first), first.neighbors))
+        advantage = method.advantage(first, received(method.given(first), neighbors_of(first)))
     log_prob = method.log_prob(method.inner_step(before, first, advantage), second).detach()
     others = [j for j in range(log_prob.shape[1]) if j != i]
     return (log_prob[:, others] * benefit[:, i : i + 1]).sum().item()
@@ -208,16 +222,14 @@ def test_the_gradient_reaches_incentives_through_the_inner_step_alone(monkeypatc
     assert incentive_gradient(method, room) == 0.0
 
 
-def test_a_cost_is_the_discounted_sum_of_what_is_given():
+def test_the_cost_is_proportional_to_what_is_given():
     room = EscapeRoom()
-    method = made(room, learning_rate=0.0, cost=0.5, discount=0.9)
+    method = made(room, learning_rate=0.0, cost=0.5)
     before, first, second = two_rollouts(method, room)
 
     loss = method.incentive_loss(before, first, second)
 
-    given = method.given(first)
-    expected = 0.5 * sum(0.9 ** int(t) * g.sum() for t, g in zip(first.step, given, strict=True))
-    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(loss, 0.5 * method.given(first).sum())
 
 
 class PlainPolicyGradient:
@@ -278,13 +290,14 @@ def test_incentives_go_to_neighbors_alone_and_stay_below_their_maximum(incentive
 
     given = method.given(first)
 
-    present = first.neighbors >= 0
+    neighbors = neighbors_of(first)
+    present = neighbors >= 0
     assert not present.all()
     assert (given[~present] == 0).all()
     assert (given[present] > 0).all()
     assert (given[present] < 0.5).all()
-    gifts = received(given, first.neighbors)
-    torch.testing.assert_close(gifts[:, 0], given[:, 1, first.neighbors[0, 1] == 0].squeeze(1))
+    gifts = received(given, neighbors)
+    torch.testing.assert_close(gifts[:, 0], given[:, 1, neighbors[0, 1] == 0].squeeze(1))
 
 
 def test_an_edge_incentive_depends_on_giver_recipient_and_its_action_only():
@@ -295,48 +308,45 @@ def test_an_edge_incentive_depends_on_giver_recipient_and_its_action_only():
     action = first.action.clone()
     action[:, 0] = (action[:, 0] + 1) % 3
 
-    changed = method.given(first._replace(action=action)) != given
+    changed = method.given(dataclasses.replace(first, action=action)) != given
 
-    to_agent_0 = first.neighbors == 0
+    to_agent_0 = neighbors_of(first) == 0
     assert torch.equal(changed, to_agent_0)
 
 
 def test_returns_end_with_their_episode():
-    steps = [3, 2]  # the second episode goes on after the rollout
-    ended = torch.tensor([0, 0, 1, 0, 0])
-    rollout = all_joint_actions(torch.zeros(5, 1, dtype=torch.float64))._replace(ended=ended)
-    reward = torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0], dtype=torch.float64)
+    reward = torch.tensor([[1.0], [2.0], [4.0], [8.0], [16.0]], dtype=torch.float64)
+    nothing = torch.zeros(5, 1, dtype=torch.int64)
+    first = [True, False, False, True, False]
+    segment = segment_of(reward.unsqueeze(2), nothing, reward, first, [2, 4])
 
-    returns = discounting(rollout, 0.5) @ reward
+    returns = discounting(segment, 0.5) @ reward
 
-    assert sum(steps) == len(returns)
-    assert returns.tolist() == [3.0, 4.0, 4.0, 16.0, 16.0]
+    assert returns[:, 0].tolist() == [3.0, 4.0, 4.0, 16.0, 16.0]
 
 
 @pytest.mark.parametrize(
-    ("ended", "expected"),
+    ("continues", "expected"),
     [
-        (1, [0.5, 0.0]),  # terminated: 1 + .5 - 1, 1 - 1
-        (2, [1.0, 1.0]),  # truncated: 1 + .5 (1 + .5 * 2) - 1, 1 + .5 * 2 - 1, with V = 2 there
-        (0, [1.0, 1.0]),  # the rollout stops, the game does not
+        (0.0, [0.5, 0.0]),  # terminated: 1 + .5 - 1, 1 - 1
+        (1.0, [1.0, 1.0]),  # truncated or cut: 1 + .5 (1 + .5 * 2) - 1, 1 + .5 * 2 - 1
     ],
 )
-def test_returns_bootstrap_after_truncation_and_where_a_rollout_stops(ended, expected):
+def test_returns_bootstrap_where_the_game_would_go_on(continues, expected):
     line = Line(n_agents=2)
     method = made(line, advantage="critic", discount=0.5)
     method._value = lambda obs: obs[..., :1].expand(-1, -1, 2) * torch.tensor([1.0, 7.0])
-    rollout = Rollout(
-        obs=torch.ones(2, 2, 1),
-        next_obs=torch.tensor([1.0, 2.0]).view(2, 1, 1).expand(2, 2, 1),
-        neighbors=torch.tensor([[1], [0]]).expand(2, -1, -1),
-        allowed=torch.ones(2, 2, 3, dtype=torch.bool),
-        action=torch.zeros(2, 2, dtype=torch.int64),
-        reward=torch.ones(2, 2),
-        step=torch.arange(2),
-        ended=torch.tensor([0, ended]),
+    segment = segment_of(
+        torch.ones(2, 2, 4),
+        torch.zeros(2, 2, dtype=torch.int64),
+        torch.ones(2, 2),
+        [True, False],
+        [1],
+        after={"obs": torch.full((1, 2, 4), 2.0)},
+        continues=torch.tensor([continues]),
     )
 
-    advantage = method.advantage(rollout, None)
+    advantage = method.advantage(segment, None)
 
     assert advantage[:, 0].tolist() == expected
 

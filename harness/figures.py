@@ -44,7 +44,7 @@ _STYLES = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
     "consenet": ("#000000", "dashed", "<"),
     "neurcomm": ("#000000", "solid", ">"),
     "ia2c": ("#000000", "dotted", "h"),
-    "intention_propagation": ("#CC79A7", "dashed", "*"),
+    "ip": ("#CC79A7", "dashed", "*"),
     "lio": ("#B8A800", "solid", "d"),
     "ippo": ("#7A5195", "dashed", "H"),
     "mappo": ("#7A5195", "solid", "8"),

@@ -8,7 +8,9 @@ from methods.coco_q import CocoQ
 from methods.consenet import ConseNet
 from methods.dgn import DGN, InequityDGN, TeamDGN
 from methods.dqn import DQN, InequityDQN, TeamDQN
+from methods.intention_propagation import IntentionPropagation
 from methods.joint_dqn import JointDQN
+from methods.lio import LIO
 from methods.ltos import FixedLToS, LToS
 from methods.neurcomm import IA2C, NeurComm
 from methods.ppo import IPPO, MAPPO
@@ -37,5 +39,7 @@ METHODS: Mapping[str, type[Method]] = MappingProxyType(
         "neurcomm": NeurComm,
         "ia2c": IA2C,
         "consenet": ConseNet,
+        "ip": IntentionPropagation,
+        "lio": LIO,
     }
 )

@@ -97,9 +97,9 @@ def test_help_takes_less_than_half_a_second():
 
 @pytest.mark.parametrize("command", ["run", "plan", "status", "report", "list"])
 def test_every_command_has_help_with_an_example(call, command):
-    code, out, _ = call(command, "--help")
+    code, out, log = call(command, "--help")
 
-    assert code == 0
+    assert code == 0, log
     assert f"python -m harness {command}" in out
 
 
@@ -133,7 +133,7 @@ def test_run_computes_the_cells_and_says_where_they_are(call, here):
     code, out, log = call("run", "--grid", "mine.toml", "-j", "1")
 
     results = [CellFiles.of(here / "results/mine", c).result for c in load_grid("mine.toml").cells]
-    assert code == 0
+    assert code == 0, log
     assert not out
     assert "2 done" in log
     assert "results: results/mine" in log
@@ -141,7 +141,7 @@ def test_run_computes_the_cells_and_says_where_they_are(call, here):
     assert [load_result(path).cell.method for path in results] == ["random", "dqn"]
 
     code, _, log = call("run", "--grid", "mine.toml")
-    assert code == 0
+    assert code == 0, log
     assert "2 cells, 0 to run" in log
 
 
@@ -157,8 +157,8 @@ def test_a_failed_cell_is_not_run_again_unless_asked(call, here):
     assert code == 1
     assert "0 to run" in log
 
-    code, out, _ = call("plan", "--grid", "mine.toml", "--rerun", "failed", "--json")
-    assert code == 0
+    code, out, log = call("plan", "--grid", "mine.toml", "--rerun", "failed", "--json")
+    assert code == 0, log
     assert json.loads(out)["cells"][0]["expected_s"] > 0
 
 
@@ -170,7 +170,7 @@ def test_a_stale_result_is_reported_with_its_remedy_and_left_alone(call, here, m
 
     code, _, log = call("run", "--grid", "mine.toml", "--only", "method=dqn")
 
-    assert code == 0
+    assert code == 0, log
     assert "1 stale: `run --rerun stale`" in log
     assert path.read_bytes() == before
 
@@ -181,17 +181,17 @@ def test_looking_at_a_damaged_result_shows_it_and_touches_nothing(call, here, co
     path.parent.mkdir(parents=True)
     path.write_text("{ half")
 
-    code, out, _ = call(command, "--grid", "mine.toml")
+    code, out, log = call(command, "--grid", "mine.toml")
 
-    assert code == 0
+    assert code == 0, log
     assert "damaged" in out
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_plan_lists_what_is_unavailable_and_why(call):
-    code, out, _ = call("plan", "--grid", "paper", "--only", "scenario=routing,method=dqn")
+    code, out, log = call("plan", "--grid", "paper", "--only", "scenario=routing,method=dqn")
 
-    assert code == 0
+    assert code == 0, log
     assert "scenario routing is not built yet" in " ".join(out.split())
 
 
@@ -199,18 +199,18 @@ def test_plan_lists_what_is_unavailable_and_why(call):
 def test_json_is_all_there_is_on_standard_output(call, here, command):
     only = ["--only", "method=random"]
 
-    code, out, _ = call(command, "--grid", "mine.toml", "--json", *only)
+    code, out, log = call(command, "--grid", "mine.toml", "--json", *only)
 
     content = json.loads(out)
-    assert code == 0
+    assert code == 0, log
     assert content["grid"] == "mine"
     assert [c["id"].split("/")[1] for c in content["cells"]] == ["random"]
 
 
 def test_a_dry_run_is_a_plan(call, here):
-    code, out, _ = call("run", "--grid", "mine.toml", "--dry-run")
+    code, out, log = call("run", "--grid", "mine.toml", "--dry-run")
 
-    assert code == 0
+    assert code == 0, log
     assert "2 of 2 cells to run" in out
     assert not (here / "results").exists()
 

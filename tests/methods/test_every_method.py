@@ -27,6 +27,7 @@ SMALL = {  # where a method has such a field, also with a prefix: high_level_sam
     "hidden": (8,),
     "capacity": 40,
     "rollout": 10,
+    "rollout_steps": 3,
     "warm_up": 8,
     "start": 10,
     "update_every": 1,
@@ -36,7 +37,9 @@ SMALL = {  # where a method has such a field, also with a prefix: high_level_sam
     "share_interval": 2,
 }
 EVERY = sorted(METHODS)
-SCORES_ARE_LOGITS = {"neurcomm", "ia2c", "consenet", "ippo", "mappo"}  # critics: own tests
+SCORES_ARE_LOGITS = {  # their critics are looked at in tests of their own
+    "neurcomm", "ia2c", "consenet", "ippo", "mappo", "ip", "lio",
+}  # fmt: skip
 LEARNERS = [name for name in EVERY if METHODS[name].learns]
 SHARING_PARAMETERS = [
     name
@@ -384,7 +387,7 @@ def test_its_figures_are_finite_and_some_are_reported(name):
 
     figures = train(method, scenario, episodes=10)
 
-    assert figures[-1]
+    assert any(figures)
     assert all(math.isfinite(value) for row in figures for value in row.values())
 
 

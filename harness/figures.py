@@ -44,10 +44,14 @@ _STYLES = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
     "consenet": ("#000000", "dashed", "<"),
     "neurcomm": ("#000000", "solid", ">"),
     "ia2c": ("#000000", "dotted", "h"),
-    "intention_propagation": ("#CC79A7", "dashed", "*"),
+    "ip": ("#CC79A7", "dashed", "*"),
     "lio": ("#B8A800", "solid", "d"),
     "ippo": ("#7A5195", "dashed", "H"),
     "mappo": ("#7A5195", "solid", "8"),
+    "team_dqn": ("#56B4E9", "dotted", "1"),
+    "team_dgn": ("#0072B2", "dotted", "2"),
+    "inequity_dqn": ("#56B4E9", "dashdot", "3"),
+    "inequity_dgn": ("#0072B2", "dashdot", "4"),
 }
 _SPARE = ("#7F7F7F", "dashdot", "x")  # a method that is not ours: told apart by its legend
 _SWEEP = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#B8A800")

@@ -11,6 +11,8 @@ Departures from the source, each with its reason:
 3. The target uses the graph after the step; the authors' code reuses the one before it.
 4. Soft target updates at every update call (Table 5).
 5. Parameters may be per agent, as the LToS papers write them; DGN's authors share them.
+
+``TeamDGN`` and ``InequityDGN`` are DGN with a reward view (``methods.reward_shaping``).
 """
 
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from methods.attention import GraphNetwork
 from methods.base import Communication, Rngs
 from methods.nets import Parameters, n_networks
 from methods.q_learning import QConfig, QLearner, Seen
+from methods.reward_shaping import InequityAversion, InequityConfig, TeamReward
 from scenarios.base import Spec
 
 
@@ -48,7 +51,7 @@ class DGNConfig(QConfig):
 class DGN(QLearner):
     """Q-learning with attention over neighbors."""
 
-    Config = DGNConfig
+    Config: ClassVar[type[DGNConfig]] = DGNConfig
     title: ClassVar[str] = "DGN"
     description: ClassVar[str] = "Q-learning with graph attention over neighbors' features"
     version: ClassVar[str] = "1"
@@ -79,3 +82,29 @@ class DGN(QLearner):
         """Each convolution sends one feature vector to each neighbor."""
         floats = float(self._layers * self._config.hidden[-1])
         return Communication(execution=floats, training=floats)
+
+
+class TeamDGN(TeamReward, DGN):
+    """DGN on the team's mean reward."""
+
+    title: ClassVar[str] = "team DGN"
+    description: ClassVar[str] = "graph attention on the mean reward of all agents"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InequityDGNConfig(InequityConfig, DGNConfig):
+    """Hyperparameters of DGN and of the aversion to inequity."""
+
+
+class InequityDGN(InequityAversion, DGN):
+    """DGN of agents that dislike inequity."""
+
+    Config = InequityDGNConfig
+    title: ClassVar[str] = "inequity DGN"
+    description: ClassVar[str] = "graph attention, averse to inequity among neighbors"
+
+    @property
+    def communication(self) -> Communication:
+        """What DGN sends; while learning, each agent's smoothed reward besides."""
+        features = super().communication
+        return Communication(execution=features.execution, training=features.training + 1.0)

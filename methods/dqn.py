@@ -8,6 +8,8 @@ Departures from the source, each with its reason:
 2. No frame stacking, no clipping of rewards or gradients: the scenarios need none.
 3. Double Q-learning (van Hasselt et al., 2016) is an option, off in the papers.
 4. Parameters may be shared by all agents; the papers do not say whether theirs were.
+
+``TeamDQN`` and ``InequityDQN`` are DQN with a reward view (``methods.reward_shaping``).
 """
 
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 from methods.base import Communication, Rngs
 from methods.nets import MLP, Parameters, agents_first, n_networks
 from methods.q_learning import QConfig, QLearner, Seen
+from methods.reward_shaping import InequityAversion, InequityConfig, TeamReward
 from scenarios.base import Spec
 
 
@@ -36,7 +39,7 @@ class DQNConfig(QConfig):
 class DQN(QLearner):
     """Independent Q-learning."""
 
-    Config = DQNConfig
+    Config: ClassVar[type[DQNConfig]] = DQNConfig
     title: ClassVar[str] = "DQN"
     description: ClassVar[str] = "independent Q-learning, each agent for itself"
     version: ClassVar[str] = "1"
@@ -55,3 +58,28 @@ class DQN(QLearner):
     def communication(self) -> Communication:
         """Nothing is sent."""
         return Communication(execution=0.0, training=0.0)
+
+
+class TeamDQN(TeamReward, DQN):
+    """DQN on the team's mean reward."""
+
+    title: ClassVar[str] = "team DQN"
+    description: ClassVar[str] = "independent Q-learning on the mean reward of all agents"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InequityDQNConfig(InequityConfig, DQNConfig):
+    """Hyperparameters of DQN and of the aversion to inequity."""
+
+
+class InequityDQN(InequityAversion, DQN):
+    """DQN of agents that dislike inequity."""
+
+    Config = InequityDQNConfig
+    title: ClassVar[str] = "inequity DQN"
+    description: ClassVar[str] = "independent Q-learning, averse to inequity among neighbors"
+
+    @property
+    def communication(self) -> Communication:
+        """While learning, each agent tells its neighbors its smoothed reward."""
+        return Communication(execution=0.0, training=1.0)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 Parameters: TypeAlias = Literal["shared", "per_agent"]
-Init: TypeAlias = Literal["normal", "he"]
+Init: TypeAlias = Literal["normal", "he", "orthogonal"]
 
 
 class Linear(nn.Module):
@@ -25,24 +25,37 @@ class Linear(nn.Module):
         n_in: Input units.
         n_out: Output units.
         generator: Source of the initial weights; biases start at zero.
-        init: ``normal`` is N(0, 0.05^2), Keras' "random normal"; ``he`` is N(0, 2 / n_in).
+        init: ``normal`` is N(0, 0.05^2), Keras' "random normal"; ``he`` is N(0, 2 / n_in);
+            ``orthogonal`` has orthogonal rows or columns of length sqrt(2) (Saxe et al., 2014).
+        bias: Whether there is a bias.
     """
 
     def __init__(
-        self, n_networks: int, n_in: int, n_out: int, generator: torch.Generator, init: Init
+        self,
+        n_networks: int,
+        n_in: int,
+        n_out: int,
+        generator: torch.Generator,
+        init: Init,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
-        std = 0.05 if init == "normal" else math.sqrt(2 / n_in)
-        weight = torch.randn(n_networks, n_in, n_out, generator=generator) * std
+        weight = torch.randn(n_networks, n_in, n_out, generator=generator)
+        if init == "orthogonal":
+            weight = orthogonal(weight) * math.sqrt(2)
+        else:
+            weight *= 0.05 if init == "normal" else math.sqrt(2 / n_in)
         self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(torch.zeros(n_networks, 1, n_out))
+        self.bias = nn.Parameter(torch.zeros(n_networks, 1, n_out)) if bias else None
 
     def forward(self, x: Float[Tensor, "agents rows n_in"]) -> Float[Tensor, "agents rows n_out"]:
         """Apply each network's layer to its agent's rows."""
         weight, bias = self.weight, self.bias
         if weight.shape[0] == x.shape[0]:
-            return torch.baddbmm(bias, x, weight)
-        flat = torch.addmm(bias[0], x.reshape(-1, x.shape[2]), weight[0])
+            return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias, x, weight)
+        rows = x.reshape(-1, x.shape[2])
+        flat = rows @ weight[0] if bias is None else torch.addmm(bias[0], rows, weight[0])
         return flat.view(x.shape[0], x.shape[1], -1)
 
 
@@ -78,6 +91,16 @@ class MLP(nn.Module):
 def n_networks(parameters: Parameters, n_agents: int) -> int:
     """Return the height of the stack."""
     return 1 if parameters == "shared" else n_agents
+
+
+def orthogonal(
+    gaussian: Float[Tensor, "networks n_in n_out"],
+) -> Float[Tensor, "networks n_in n_out"]:
+    """Turn Gaussian matrices into uniformly random ones with orthonormal rows or columns."""
+    wide = gaussian.shape[1] < gaussian.shape[2]
+    q, r = torch.linalg.qr(gaussian.mT if wide else gaussian)
+    q = q * r.diagonal(dim1=1, dim2=2).sign().unsqueeze(1)
+    return (q.mT if wide else q).contiguous()
 
 
 def agents_first(

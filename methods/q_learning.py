@@ -80,11 +80,13 @@ class Seen(NamedTuple):
         obs: Scaled observations.
         neighbors: Indices of the neighbors, -1 in empty slots; one graph if it never changes.
         share: Sharing weights by slot, an agent's own first; only LToS has them.
+        memory: State of recurrent networks; only QMIX has one.
     """
 
     obs: Float[Tensor, "batch agents features"]
     neighbors: Int64[Tensor, "graphs agents slots"]
     share: Float[Tensor, "batch agents shares"] | None = None
+    memory: Float[Tensor, "agents batch units"] | None = None
 
 
 class QLearner(Method):
@@ -102,7 +104,7 @@ class QLearner(Method):
         self._obs_scale = torch.from_numpy(spec.obs_scale)
         self._network = network
         self._target = copy.deepcopy(network).requires_grad_(requires_grad=False)
-        self._optimizer = torch.optim.Adam(
+        self._optimizer: torch.optim.Optimizer = torch.optim.Adam(
             network.parameters(), lr=config.learning_rate, fused=True
         )
         self._replay = Replay(config.capacity, spec, extra)
@@ -184,7 +186,7 @@ class QLearner(Method):
     def update(self) -> Mapping[str, float]:
         """Make one update call: fit the network to fresh targets, then move the target."""
         c = self._config
-        sample = self._replay.sample(c.sample_size, self._rngs.replay)
+        sample = self.sample()
         y = self.targets(sample)
         loss = 0.0
         for _ in range(c.epochs):
@@ -193,6 +195,10 @@ class QLearner(Method):
                 loss = self._gradient_step(rows_of(sample, rows), y[rows])
         soft_update(self._target_weights, self._weights, c.tau)
         return {"td_loss": loss}
+
+    def sample(self) -> dict[str, Tensor]:
+        """Draw what one update call learns from."""
+        return self._replay.sample(self._config.sample_size, self._rngs.replay)
 
     @torch.no_grad()
     def targets(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch agents"]:

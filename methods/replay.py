@@ -88,17 +88,23 @@ class Replay:
             data[name][row] = extra[name]
         self._added += 1
 
-    def sample(self, size: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Draw ``size`` transitions.
+    def sample(
+        self, size: int, rng: np.random.Generator, *, length: int | None = None
+    ) -> dict[str, Tensor]:
+        """Draw ``size`` transitions, or as many runs of ``length`` transitions one after another.
 
         Returns:
             Tensors with a leading batch axis (of one for ``neighbors`` while the graph has never
             changed): ``obs``, ``neighbors``, ``action_mask`` and their
             ``next_`` twins, ``action``, ``reward``, ``continues`` (0 after an end state, else 1),
-            ``step`` (of ``obs``) and what the method stored besides.
+            ``step`` (of ``obs``) and what the method stored besides. With a ``length``, time is
+            the second axis; a run goes on through the ends of episodes, where ``step`` is 0 again.
         """
         oldest = max(0, self._added - (self._rows - 1))
-        rows = (oldest + rng.integers(len(self), size=size)) % self._rows
+        starts = oldest + rng.integers(len(self) - (length or 1) + 1, size=size)
+        rows = starts % self._rows
+        if length is not None:
+            rows = (starts[:, np.newaxis] + np.arange(length)) % self._rows
         after, end = (rows + 1) % self._rows, self._data["end"][rows]
         ended = end >= 0
         batch = {name: column[rows] for name, column in self._data.items() if name != "end"}

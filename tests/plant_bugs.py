@@ -171,6 +171,137 @@ BUGS = (
         "\ndiscuont = 0.99 ",
         f"{LAWS} -k hyperparameters",
     ),
+    Bug(
+        "a recurrent memory advances when scores are asked for",
+        "methods/a2c.py",
+        "return self._decided(ts, self._held(ts))[1][0].numpy()",
+        "memory, logits = self._decided(ts, self._held(ts))\n"
+        "        self._after = Held(memory, self._after.policy)\n"
+        "        return logits[0].numpy()",
+        "tests/methods/test_neurcomm.py -k fingerprints",
+    ),
+    Bug(
+        "a segment starts from an empty memory",
+        "methods/a2c.py",
+        "start = Memory(hidden.unsqueeze(1), cell.unsqueeze(1))",
+        "start = Memory(0 * hidden.unsqueeze(1), 0 * cell.unsqueeze(1))",
+        "tests/methods/test_neurcomm.py -k learning_repeats",
+    ),
+    Bug(
+        "a time limit is an end state",
+        "methods/rollout.py",
+        'data["continues"][row] = not next_ts.terminated',
+        'data["continues"][row] = not next_ts.last',
+        "tests/methods/test_rollout.py tests/methods/test_neurcomm.py -k what_follows",
+    ),
+    Bug(
+        "messages of a finished episode are heard in the next",
+        "methods/actor_critic.py",
+        "memory = self.blank() if begins else memory",
+        "memory = Memory(memory.hidden, self.blank().cell) if begins else memory",
+        "tests/methods/test_neurcomm.py -k forgotten",
+    ),
+    Bug(
+        "messages carry no gradient",
+        "methods/neurcomm.py",
+        "from_neighbors(memory.hidden.transpose(0, 1), slots)",
+        "from_neighbors(memory.hidden.detach().transpose(0, 1), slots)",
+        "tests/methods/test_neurcomm.py -k one_hop",
+    ),
+    Bug(
+        "parameters are averaged one agent after the other",
+        "methods/consenet.py",
+        "        parameter.copy_((weights @ parameter.flatten(1)).view_as(parameter))",
+        "        for i, row in enumerate(weights):\n"
+        "            parameter[i] = (row @ parameter.flatten(1)).view_as(parameter[i])",
+        "tests/methods/test_consenet.py -k at_once",
+    ),
+    Bug(
+        "rewards of others are discounted over the next graph",
+        "methods/a2c.py",
+        "self._reward(ts.graph, next_ts.reward)",
+        "self._reward(next_ts.graph, next_ts.reward)",
+        "tests/methods/test_neurcomm.py -k graph_acted_on",
+    ),
+    Bug(
+        "agents are clipped one by one",
+        "methods/a2c.py",
+        "nn.utils.clip_grad_norm_(self._network.parameters(), self._config.max_gradient_norm)",
+        "[nn.utils.clip_grad_norm_(p, self._config.max_gradient_norm) "
+        "for p in self._network.parameters()]",
+        "tests/methods/test_neurcomm.py -k clipped",
+    ),
+    Bug(
+        "the team's value falls with some agents' values",
+        "methods/team_network.py",
+        "self.weight_1(s)[0].abs()",
+        "self.weight_1(s)[0]",
+        "tests/methods/test_qmix.py -k rises",
+    ),
+    Bug(
+        "the mixer is left out of the optimizer",
+        "methods/qmix.py",
+        "        self._nothing = np",
+        "        self._optimizer = torch.optim.Adam(agents.parameters())\n"
+        "        self._nothing = np",
+        "tests/methods/test_qmix.py -k agents_and_mixer",
+    ),
+    Bug(
+        "the team's reward is the sum of rewards",
+        "methods/qmix.py",
+        'batch["reward"].mean(dim=2)',
+        'batch["reward"].sum(dim=2)',
+        "tests/methods/test_qmix.py -k bootstraps",
+    ),
+    Bug(
+        "a forbidden action is a team's best",
+        "methods/qmix.py",
+        "best.masked_fill(forbidden, -torch.inf).argmax",
+        "best.argmax",
+        "tests/methods/test_qmix.py -k forbidden",
+    ),
+    Bug(
+        "what was done last is what is done now",
+        "methods/qmix.py",
+        "previous = self._nothing if ts.first else self._stored",
+        "previous = actions",
+        "tests/methods/test_qmix.py -k values_that_acting",
+    ),
+    Bug(
+        "a memory outlives its episode in replayed runs",
+        "methods/recurrent.py",
+        "memory * kept[:, t].unsqueeze(1)",
+        "memory",
+        "tests/methods/test_qmix.py -k values_that_acting",
+    ),
+    Bug(
+        "a clipped ratio is clipped in the direction that costs, too",
+        "methods/ppo.py",
+        "return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)",
+        "return ratio.clamp(1 - clip, 1 + clip) * advantage",
+        "tests/methods/test_ppo.py -k gains",
+    ),
+    Bug(
+        "MAPPO's agents learn from their own rewards",
+        "methods/ppo.py",
+        "return reward.mean(dim=1, keepdim=True).expand_as(reward)",
+        "return reward",
+        "tests/methods/test_ppo.py -k slow_loop",
+    ),
+    Bug(
+        "smoothed rewards go on into the next episode",
+        "methods/reward_shaping.py",
+        "past = np.zeros_like(reward) if ts.first else self._trace",
+        "past = getattr(self, '_trace', np.zeros_like(reward))",
+        "tests/methods/test_rewards.py -k anew",
+    ),
+    Bug(
+        "whom nobody can reach counts undiscounted",
+        "methods/rewards.py",
+        "np.where(reachable, alpha ** np.where(reachable, distance, 0.0), 0.0)",
+        "alpha ** np.where(reachable, distance, 0.0)",
+        "tests/methods/test_rewards.py -k nobody",
+    ),
 )
 
 

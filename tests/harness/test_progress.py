@@ -117,7 +117,7 @@ def test_the_live_table_fits_the_terminal(tmp_path, clock, width, height):
 
 
 def test_a_long_name_keeps_both_ends():
-    name = "traffic,network=shenzhen/intention_propagation,paper/seed=12"
+    name = "traffic,network=shenzhen/ip,paper/seed=12"
 
     assert shorten(name, 30).startswith("traffic")
     assert shorten(name, 30).endswith("seed=12")

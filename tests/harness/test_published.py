@@ -12,7 +12,7 @@ NUMBERS = Path(__file__).parents[3] / "shared" / "papers" / "paper_numbers.csv"
 KEYS = {
     "DQN": "dqn",
     "DGN": "dgn",
-    "IP": "intention_propagation",
+    "IP": "ip",
     "NeurComm": "neurcomm",
     "fixed LToS": "fixed_ltos",
     "ConseNet": "consenet",

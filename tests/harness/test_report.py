@@ -174,7 +174,7 @@ def test_what_cannot_be_run_is_listed_with_its_reason(tmp_path):
         grid(*cells, *later, unavailable=dict.fromkeys(later, "QMIX is not built yet")), tmp_path
     ).text
 
-    assert main_row(text, "qmix")[1:5] == [
+    assert main_row(text, "QMIX")[1:5] == [
         "cooperates eventually, slowly (001)",
         "unavailable",
         "-",

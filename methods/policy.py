@@ -1,0 +1,53 @@
+"""Categorical policies over the allowed actions."""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int64
+from torch import Tensor
+
+from scenarios.base import Actions
+
+FORBIDDEN = -1e30  # a logit with probability zero, without the NaN gradients of minus infinity
+
+
+def log_probabilities(
+    logits: Float[Tensor, "*batch actions"], allowed: Bool[Tensor, "*batch actions"]
+) -> Float[Tensor, "*batch actions"]:
+    """Return log pi(a) of each action; forbidden ones have probability zero."""
+    return logits.masked_fill(~allowed, FORBIDDEN).log_softmax(dim=-1)
+
+
+def entropy(log_probs: Float[Tensor, "*batch actions"]) -> Float[Tensor, "*batch"]:
+    """Return the entropy of each distribution [nats]."""
+    return -(log_probs.exp() * log_probs).sum(dim=-1)
+
+
+def taken(
+    log_probs: Float[Tensor, "*batch actions"], action: Int64[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Pick log pi of the actions taken."""
+    return log_probs.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+
+
+def sample(
+    logits: Float32[np.ndarray, "agents actions"],
+    allowed: Bool[np.ndarray, "agents actions"],
+    rng: np.random.Generator,
+) -> Actions:
+    """Draw an allowed action per agent from softmax(logits), by the Gumbel trick."""
+    return mode((logits + rng.gumbel(size=logits.shape)).astype(np.float32), allowed)
+
+
+def mode(
+    logits: Float32[np.ndarray, "agents actions"], allowed: Bool[np.ndarray, "agents actions"]
+) -> Actions:
+    """Pick each agent's likeliest allowed action, ties going to the lower index."""
+    return np.where(allowed, logits, -np.inf).argmax(axis=1)
+
+
+def sample_with(
+    log_probs: Float[Tensor, "rows agents actions"], generator: torch.Generator
+) -> Int64[Tensor, "rows agents"]:
+    """Draw one action per row and agent from a torch stream, for draws made while learning."""
+    flat = torch.multinomial(log_probs.exp().flatten(0, 1), 1, generator=generator)
+    return flat.view(log_probs.shape[:2])

@@ -1,0 +1,234 @@
+"""QMIX and VDN: one team value, mixed from values that each agent computes by itself.
+
+Source: Rashid et al., 2018 (QMIX: Q_tot is monotonic in every Q_i, so that each agent's greedy
+action is its part of the best joint action); Sunehag et al., 2018 (VDN: Q_tot is their sum).
+What Table 7 of paper 000 leaves open is filled from the authors' code (pymarl).
+
+Departures from the source, each with its reason:
+
+1. The team's reward is the mean of the agents' rewards, so that its scale is that of the others.
+2. The state is what all agents observe, scaled: the scenarios offer no other.
+3. Replay holds steps, not whole episodes, and recurrent agents learn from runs of
+   ``sequence_length`` steps after ``burn_in`` steps that only fill the memory: episodes of traffic
+   are long. Runs go on through ends of episodes, where the memory is emptied; from there on no
+   burn-in is needed.
+4. Without ``recurrent`` agents have no memory (as in epymarl by default).
+5. Soft target updates of agents and mixer, and exploration that shrinks by episodes, as in the
+   other Q-learners here; the authors copy networks every 200 episodes and anneal by steps.
+6. The step limit is no end state (also in the authors' code, if the simulator reports it).
+7. One-step targets; pymarl2's TD(lambda) is left out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from methods.base import Communication, Rngs
+from methods.nets import Parameters, agents_first, n_networks
+from methods.q_learning import QConfig, QLearner, Seen
+from methods.team_network import AgentNetwork, MonotonicMixer, Sum, TeamNetwork
+from scenarios.base import Actions, Spec, Timestep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VDNConfig(QConfig):
+    """Hyperparameters on top of those of every Q-learner.
+
+    Attributes:
+        parameters: One network for all agents, or one per agent; the mixer is one.
+        recurrent: Whether agents have a memory, a GRU as wide as the last hidden layer; samples and
+            minibatches then count runs of steps.
+        sequence_length: Steps in a row that recurrent agents learn from [steps].
+        burn_in: Steps before those that only fill the memory [steps].
+        agent_id: Whether an agent's input names the agent.
+        last_action: Whether an agent's input holds what it did last.
+        optimizer: ``adam``, or ``rmsprop`` with the authors' smoothing.
+        max_gradient_norm: Largest norm of a gradient; longer ones are cut to it.
+    """
+
+    parameters: Parameters
+    recurrent: bool
+    sequence_length: int
+    burn_in: int
+    agent_id: bool
+    last_action: bool
+    optimizer: Literal["adam", "rmsprop"]
+    max_gradient_norm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QMIXConfig(VDNConfig):
+    """Hyperparameters on top of those of VDN.
+
+    Attributes:
+        embed: Hidden units of the mixer.
+        hypernet_hidden: Hidden layers of the networks that make the mixer's weights [units].
+    """
+
+    embed: int
+    hypernet_hidden: tuple[int, ...]
+
+
+class VDN(QLearner):
+    """Q-learning of a team value that is the sum of the agents' values."""
+
+    Config: ClassVar[type[VDNConfig]] = VDNConfig
+    title: ClassVar[str] = "VDN"
+    description: ClassVar[str] = "Q-learning of one team value, the sum of the agents' own"
+    version: ClassVar[str] = "1"
+    centralized: ClassVar[bool] = True
+    hops = 0
+    _config: VDNConfig
+    _network: TeamNetwork
+    _target: TeamNetwork
+    _acted: Actions
+    _stored: Actions
+    _memory: Tensor | None
+
+    def __init__(self, spec: Spec, config: VDNConfig, rngs: Rngs) -> None:
+        names = spec.n_agents if config.agent_id else 0
+        n_in = spec.n_features + names + (spec.n_actions if config.last_action else 0)
+        agents = AgentNetwork(
+            n_networks(config.parameters, spec.n_agents),
+            (n_in, *config.hidden, spec.n_actions),
+            recurrent=config.recurrent,
+            generator=rngs.init,
+            init=config.init,
+        )
+        network = TeamNetwork(agents, self.mixer(spec, config, rngs.init))
+        super().__init__(spec, config, rngs, network, extra={"previous": (spec.n_agents,)})
+        if config.optimizer == "rmsprop":
+            self._optimizer = torch.optim.RMSprop(
+                network.parameters(), config.learning_rate, alpha=0.99, eps=1e-5, foreach=True
+            )
+        self._nothing = np.full(spec.n_agents, -1)  # what was done before the first action
+
+    def mixer(self, spec: Spec, config: Any, generator: torch.Generator) -> nn.Module:
+        """Return what makes the team's value of the agents'."""
+        return Sum()
+
+    def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
+        """Compute Q_i of each agent from its own inputs and memory."""
+        agents = cast(TeamNetwork, network).agents
+        return agents.head(agents.remember(agents_first(seen.obs), seen.memory)).transpose(0, 1)
+
+    def seen_now(self, ts: Timestep) -> Seen:
+        """Return the agents' inputs at one timestep, and what they remember of the episode."""
+        obs, neighbors, *_ = super().seen_now(ts)
+        previous, memory = (self._nothing, None) if ts.first else (self._acted, self._memory)
+        inputs = self._inputs(obs, torch.from_numpy(previous).unsqueeze(0))
+        return Seen(inputs, neighbors, memory=memory)
+
+    @torch.no_grad()
+    def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
+        """Pick actions as every Q-learner does, and remember."""
+        actions = super().act(ts, rng, explore=explore)
+        memory = None
+        if self._config.recurrent:
+            seen, network = self.seen_now(ts), self.acting_network(explore=explore)
+            agents = cast(TeamNetwork, network).agents
+            memory = agents.remember(agents_first(seen.obs), seen.memory)
+        self._acted, self._memory = actions, memory
+        return actions
+
+    def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
+        """Put the transition into replay, with what was done before it."""
+        previous = self._nothing if ts.first else self._stored
+        self._replay.add(ts, actions, next_ts, previous=previous)
+        self._stored = actions
+
+    def sample(self) -> dict[str, Tensor]:
+        """Draw runs of steps, of one step without memory; shorter ones while that is all."""
+        c = self._config
+        length = min(c.burn_in + c.sequence_length, len(self._replay)) if c.recurrent else 1
+        return self._replay.sample(c.sample_size, self._rngs.replay, length=length)
+
+    @torch.no_grad()
+    def targets(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch steps"]:
+        """Compute the TD targets of the team's value."""
+        c, forbidden = self._config, ~batch["next_action_mask"]
+        next_q = best = self._q_after(self._target, batch)
+        if c.double:
+            best = self._q_after(self._network, batch)
+        choice = best.masked_fill(forbidden, -torch.inf).argmax(dim=3, keepdim=True)
+        chosen = next_q.gather(3, choice).squeeze(3)
+        value = self._target.total(chosen, batch["next_obs"] * self._obs_scale)
+        reward = c.reward_scale * batch["reward"].mean(dim=2)
+        return reward + c.discount * batch["continues"] * value
+
+    def _gradient_step(self, batch: Mapping[str, Tensor], y: Float[Tensor, "batch steps"]) -> float:
+        q = self._q_before(self._network, batch)
+        taken = q.gather(3, batch["action"].unsqueeze(3)).squeeze(3)
+        total = self._network.total(taken, batch["obs"] * self._obs_scale)
+        counts = remembered(batch["step"] == 0, self._config.burn_in)
+        loss = F.mse_loss(total[counts], y[counts])
+        self._optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._weights, self._config.max_gradient_norm, foreach=True)
+        self._optimizer.step()
+        return loss.item()
+
+    def _q_before(
+        self, network: TeamNetwork, batch: Mapping[str, Tensor]
+    ) -> Float[Tensor, "batch steps agents actions"]:
+        x = self._sequences(batch["obs"], batch["previous"])
+        return network.agents.before(x, batch["step"] == 0).permute(1, 2, 0, 3)
+
+    def _q_after(
+        self, network: TeamNetwork, batch: Mapping[str, Tensor]
+    ) -> Float[Tensor, "batch steps agents actions"]:
+        x = self._sequences(batch["obs"], batch["previous"])
+        next_x = self._sequences(batch["next_obs"], batch["action"])
+        return network.agents.after(x, next_x, batch["step"] == 0).permute(1, 2, 0, 3)
+
+    def _sequences(
+        self, obs: Shaped[Tensor, "batch steps agents _"], previous: Tensor
+    ) -> Float[Tensor, "agents batch steps n_in"]:
+        return self._inputs(obs * self._obs_scale, previous).permute(2, 0, 1, 3)
+
+    def _inputs(
+        self,
+        obs: Float[Tensor, "*batch agents features"],
+        previous: Shaped[Tensor, "*batch agents"],
+    ) -> Float[Tensor, "*batch agents n_in"]:
+        """Append what an agent did last and who it is, one-hot, where the Config says so."""
+        parts = [obs]
+        if self._config.last_action:
+            parts.append((previous.unsqueeze(-1) == torch.arange(self._spec.n_actions)).float())
+        if self._config.agent_id:
+            n = self._spec.n_agents
+            parts.append(torch.eye(n).expand(*obs.shape[:-1], n))
+        return torch.cat(parts, dim=-1)
+
+    @property
+    def communication(self) -> Communication:
+        """Nothing over the edges: all that is learned from goes to one place."""
+        return Communication(execution=0.0, training=0.0)
+
+
+class QMIX(VDN):
+    """Q-learning of a team value that rises with every agent's value."""
+
+    Config: ClassVar[type[QMIXConfig]] = QMIXConfig
+    title: ClassVar[str] = "QMIX"
+    description: ClassVar[str] = "Q-learning of one team value, a monotonic mix of the agents' own"
+    version: ClassVar[str] = "1"
+
+    def mixer(self, spec: Spec, config: Any, generator: torch.Generator) -> nn.Module:
+        """Return the mixer that hypernetworks parameterize."""
+        n_state = spec.n_agents * spec.n_features
+        return MonotonicMixer(
+            spec.n_agents, n_state, config.embed, config.hypernet_hidden, generator, config.init
+        )
+
+
+def remembered(first: Bool[Tensor, "batch steps"], burn_in: int) -> Bool[Tensor, "batch steps"]:
+    """Say after which steps of a run the memory is what it was while acting, or nearly so."""
+    steps = torch.arange(first.shape[1])
+    return (steps >= min(burn_in, len(steps) - 1)) | (first.cumsum(dim=1) > 0)

@@ -1,0 +1,62 @@
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from methods.policy import entropy, log_probabilities, mode, sample, sample_with, taken
+
+LOGITS = torch.tensor([[1.0, 2.0, 0.0], [0.5, 0.5, 9.0]])
+ALLOWED = torch.tensor([[True, True, True], [True, True, False]])
+
+
+def test_forbidden_actions_have_probability_zero_and_the_others_add_up_to_one():
+    probabilities = log_probabilities(LOGITS, ALLOWED).exp()
+
+    expected = torch.stack([LOGITS[0].softmax(0), torch.tensor([0.5, 0.5, 0.0])])
+    torch.testing.assert_close(probabilities, expected)
+
+
+def test_entropy_of_equal_chances_is_the_logarithm_of_their_number():
+    logits = torch.zeros(1, 4)
+    allowed = torch.tensor([[True, True, True, False]])
+
+    torch.testing.assert_close(
+        entropy(log_probabilities(logits, allowed)), torch.tensor([3.0]).log()
+    )
+
+
+def test_forbidden_actions_leave_gradients_finite():
+    logits = LOGITS.clone().requires_grad_()
+
+    log_probs = log_probabilities(logits, ALLOWED)
+    (entropy(log_probs).sum() + taken(log_probs, torch.tensor([0, 1])).sum()).backward()
+
+    assert logits.grad.isfinite().all()
+    assert logits.grad[1, 2] == 0
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 1000))
+def test_samples_are_allowed(seed):
+    logits, allowed = LOGITS.numpy(), ALLOWED.numpy()
+
+    actions = sample(logits, allowed, np.random.default_rng(seed))
+
+    assert allowed[np.arange(2), actions].all()
+    assert mode(logits, allowed).tolist() == [1, 0]
+
+
+def test_samples_have_the_policies_frequencies():
+    """5 standard errors: one false alarm in 10^6 runs, and the stream is fixed."""
+    n, rng = 10_000, np.random.default_rng(0)
+    probability = log_probabilities(LOGITS, ALLOWED).exp()
+    rows = log_probabilities(LOGITS, ALLOWED).expand(n, -1, -1)
+
+    by_numpy = np.array([sample(LOGITS.numpy(), ALLOWED.numpy(), rng) for _ in range(n)])
+    by_torch = sample_with(rows, torch.Generator().manual_seed(0)).numpy()
+
+    for drawn in (by_numpy, by_torch):
+        for agent in range(2):
+            share = np.bincount(drawn[:, agent], minlength=3) / n
+            error = 5 * np.sqrt(probability[agent].numpy() * (1 - probability[agent].numpy()) / n)
+            assert (np.abs(share - probability[agent].numpy()) <= error).all()

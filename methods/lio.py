@@ -72,7 +72,7 @@ class LIOConfig:
         epsilon: Share of uniform play in the mixture in the first training episode.
         epsilon_min: Least share.
         epsilon_episodes: Episodes over which it falls linearly.
-        rollout_steps: Steps after which a rollout is complete [steps].
+        rollout: Steps after which a rollout is complete [steps].
         whole_episodes: Whether a rollout then goes on to the end of the episode.
         evaluation: Without exploration, play the likeliest action (``mode``) or ``sample``.
     """
@@ -94,7 +94,7 @@ class LIOConfig:
     epsilon: float
     epsilon_min: float
     epsilon_episodes: int
-    rollout_steps: int
+    rollout: int
     whole_episodes: bool
     evaluation: Literal["mode", "sample"]
 
@@ -130,7 +130,7 @@ class LIO(Method):
         self._critic_optimizer = torch.optim.Adam(
             self._critic.parameters(), lr=config.critic_learning_rate, fused=True
         )
-        longest = config.rollout_steps + spec.max_steps * config.whole_episodes
+        longest = config.rollout + spec.max_steps * config.whole_episodes
         self._rollout = Rollout(longest, spec)
         self._first: State = {}  # tau, while tau' is played
         self._before: Weights = {}  # theta, while the policy holds theta'
@@ -158,7 +158,7 @@ class LIO(Method):
         self._rollout.add(ts, actions, next_ts)
         self._episodes += next_ts.last
         c = self._config
-        if len(self._rollout) < c.rollout_steps or (c.whole_episodes and not next_ts.last):
+        if len(self._rollout) < c.rollout or (c.whole_episodes and not next_ts.last):
             return {}
         if not self._first:
             self._first = self._rollout.state_dict()

@@ -241,7 +241,7 @@ def gradients_in_a_loop(method, before, first, second):
 @pytest.mark.parametrize("place", sorted(PLACES))
 def test_lio_learns_faster_than_a_loop_over_agents(place, capsys):
     torch.set_num_threads(1)
-    scenario, method = build("lio", place, rollout_steps=1000)
+    scenario, method = build("lio", place, rollout=1000)
     segments = []
     for seed in (1, 2):
         rollout = Rollout(30, scenario.spec)

@@ -35,6 +35,7 @@ SMALL = {  # where a method has such a field, also with a prefix: high_level_sam
     "sample_size": 8,
     "batch_size": 4,
     "share_interval": 2,
+    "rollout": 10,
 }
 EVERY = sorted(METHODS)
 SCORES_ARE_LOGITS = {  # their critics are looked at in tests of their own

@@ -18,7 +18,7 @@ from toys import Line
 
 
 def made(scenario, seed=0, **fields):
-    plain = {"whole_episodes": True, "rollout_steps": 1, "advantage": "return"} | fields
+    plain = {"whole_episodes": True, "rollout": 1, "advantage": "return"} | fields
     config = build_config("lio", "none", "default", tuple(sorted(plain.items())))
     return LIO(scenario.spec, config, method_rngs(seed))
 
@@ -397,7 +397,7 @@ ESCAPE = {
     "r_max": 2.0,
     "cost": 0.0,
     "discount": 0.99,
-    "rollout_steps": 8,
+    "rollout": 8,
     "learning_rate": 3e-4,
     "incentive_learning_rate": 1e-2,
     "epsilon": 0.5,
@@ -412,7 +412,7 @@ DILEMMA = {
     "cost": 0.0,
     "discount": 0.99,
     "entropy": 0.1,
-    "rollout_steps": 5,
+    "rollout": 5,
     "learning_rate": 1e-3,
     "incentive_learning_rate": 3e-3,
     "epsilon": 0.5,

@@ -27,7 +27,6 @@ SMALL = {  # where a method has such a field, also with a prefix: high_level_sam
     "hidden": (8,),
     "capacity": 40,
     "rollout": 10,
-    "rollout_steps": 3,
     "warm_up": 8,
     "start": 10,
     "update_every": 1,
@@ -35,7 +34,6 @@ SMALL = {  # where a method has such a field, also with a prefix: high_level_sam
     "sample_size": 8,
     "batch_size": 4,
     "share_interval": 2,
-    "rollout": 10,
 }
 EVERY = sorted(METHODS)
 SCORES_ARE_LOGITS = {  # their critics are looked at in tests of their own

@@ -1,0 +1,1 @@
+"""Traffic signal control on a CityFlow-compatible microsimulation."""

@@ -1,0 +1,320 @@
+"""The public class: CityFlow's Python interface (specification, section 9) over a Simulation."""
+
+import logging
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scenarios.traffic.engine.archive import Archive
+from scenarios.traffic.engine.config import load_config
+from scenarios.traffic.engine.simulation import Simulation
+from scenarios.traffic.engine.state import NONE, RUNNING
+from scenarios.traffic.entries import Entry
+from scenarios.traffic.flow import Flow, VehicleModel, load_flows
+from scenarios.traffic.roadnet import Roadnet, load_roadnet
+
+_LOG = logging.getLogger(__name__)
+_NAME = re.compile(r"(?:flow_(\d+)|manually_pushed)_(\d+)", re.ASCII)
+_PUSHED = {
+    "speed": 0.0,
+    "length": 5.0,
+    "width": 2.0,
+    "maxPosAcc": 4.5,
+    "maxNegAcc": 4.5,
+    "usualPosAcc": 2.5,
+    "usualNegAcc": 2.5,
+    "minGap": 2.0,
+    "maxSpeed": 16.66667,
+    "headwayTime": 1.0,
+}
+
+
+class Engine:
+    """A traffic simulation with CityFlow's interface, exact to the bit.
+
+    Where CityFlow crashes, hangs or only prints a message, this class raises.
+
+    Args:
+        config_file: CityFlow's config.json.
+        thread_num: accepted for compatibility; results never depend on it and one is used.
+
+    Attributes:
+        simulation: the same simulation by index, as arrays, many steps a call.
+
+    Raises:
+        NetworkError: the config, roadnet or flow file is unreadable or breaks a rule.
+    """
+
+    def __init__(self, config_file: str | Path, thread_num: int = 1) -> None:
+        if thread_num < 1:
+            raise ValueError(f"thread_num must be at least 1, is {thread_num}")
+        config = load_config(config_file)
+        if config.save_replay:
+            _LOG.warning("%s: 'saveReplay' is true, but replay files are not written", config_file)
+        net = load_roadnet(config.roadnet_file)
+        flows = load_flows(config.flow_file, {road: r for r, road in enumerate(net.road_ids)})
+        self._prepare(
+            Simulation(
+                net,
+                flows,
+                interval=config.interval,
+                seed=config.seed,
+                rl_traffic_light=config.rl_traffic_light,
+            )
+        )
+
+    @classmethod
+    def of(
+        cls,
+        net: Roadnet,
+        flows: Sequence[Flow],
+        *,
+        interval: float = 1.0,
+        seed: int = 0,
+        rl_traffic_light: bool = True,
+    ) -> "Engine":
+        """Return an engine on a parsed network; arguments as of `Simulation`."""
+        engine = cls.__new__(cls)
+        engine._prepare(
+            Simulation(net, flows, interval=interval, seed=seed, rl_traffic_light=rl_traffic_light)
+        )
+        return engine
+
+    def _prepare(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        net = simulation.net
+        self._roads = {road: r for r, road in enumerate(net.road_ids)}
+        self._intersections = {name: i for i, name in enumerate(net.intersection_ids)}
+        self._drivables = net.drivable_ids
+        self._sorted_lanes = sorted(enumerate(net.lane_ids), key=lambda lane: lane[1].encode())
+        self._n_pushed = 0
+
+    # ---- time ----------------------------------------------------------------------------
+
+    def next_step(self) -> None:
+        """Simulate one step."""
+        self.simulation.step(1)
+
+    def step(self, n: int = 1) -> None:
+        """Simulate n steps in one call."""
+        self.simulation.step(n)
+
+    def get_current_time(self) -> float:
+        """Return the simulated time [s]."""
+        return self.simulation.time
+
+    def reset(self, seed: bool = False) -> None:
+        """Empty the network and go back to time 0, phase 0.
+
+        Args:
+            seed: whether to restart the random numbers from the config's seed; otherwise they
+                go on, so that the next episode differs.
+        """
+        self.simulation.restart(seed=seed)
+
+    def set_random_seed(self, seed: int) -> None:
+        """Restart the random numbers from another seed."""
+        self.simulation.seed(seed)
+
+    # ---- lanes ---------------------------------------------------------------------------
+
+    def get_lane_vehicle_count(self) -> dict[str, int]:
+        """Return the number of vehicles on each lane, lanes sorted by id."""
+        counts = self.simulation.lane_counts().tolist()
+        return {name: counts[lane] for lane, name in self._sorted_lanes}
+
+    def get_lane_waiting_vehicle_count(self) -> dict[str, int]:
+        """Return the number of vehicles slower than 0.1 m/s on each lane, sorted by id."""
+        counts = self.simulation.lane_waiting().tolist()
+        return {name: counts[lane] for lane, name in self._sorted_lanes}
+
+    def get_lane_vehicles(self) -> dict[str, list[str]]:
+        """Return the vehicles on each lane, front first, lanes sorted by id."""
+        slots, ptr = self.simulation.lane_lists()
+        names = self._names(slots.tolist())
+        return {name: names[ptr[lane] : ptr[lane + 1]] for lane, name in self._sorted_lanes}
+
+    # ---- vehicles ------------------------------------------------------------------------
+
+    def get_vehicle_count(self) -> int:
+        """Return the number of vehicles on lanes and lane links."""
+        return int(self.simulation.state.clock["n_running"][0])
+
+    def get_vehicles(self, include_waiting: bool = False) -> list[str]:
+        """Return the vehicles by ascending priority, which is random.
+
+        Args:
+            include_waiting: whether to list those that wait to enter too.
+        """
+        return self._names(self.simulation.slots(waiting=include_waiting).tolist())
+
+    def get_vehicle_speed(self) -> dict[str, float]:
+        """Return the speed of each running vehicle [m/s], sorted by id."""
+        return self._by_name("speed")
+
+    def get_vehicle_distance(self) -> dict[str, float]:
+        """Return how far each running vehicle is along its lane or link [m], sorted by id."""
+        return self._by_name("dis")
+
+    def get_vehicle_info(self, vehicle_id: str) -> dict[str, str]:
+        """Return where a vehicle is, as text.
+
+        Raises:
+            RuntimeError: there is no such vehicle.
+        """
+        slot = self._slot(vehicle_id)
+        v, net = self.simulation.state.vehicles[slot], self.simulation.net
+        if v["state"] != RUNNING:
+            return {"running": "0"}
+        drivable, first = int(v["drivable"]), int(v["route_first"])
+        rest = self.simulation.route(first + int(v["road_index"]), int(v["route_last"]))
+        info = {
+            "running": "1",
+            "distance": f"{v['dis']:f}",
+            "speed": f"{v['speed']:f}",
+            "drivable": self._drivables[drivable],
+            "route": "".join(f"{net.road_ids[road]} " for road in rest),
+        }
+        if drivable < net.n_lanes:
+            road = int(net.lane_road[drivable])
+            info["road"] = net.road_ids[road]
+            info["intersection"] = net.intersection_ids[net.road_end[road]]
+        return info
+
+    def get_leader(self, vehicle_id: str) -> str:
+        """Return whom a vehicle followed at the end of the last step, or "".
+
+        Raises:
+            RuntimeError: there is no such vehicle.
+        """
+        v = self.simulation.state.vehicles[self._slot(vehicle_id)]
+        leader = int(v["leader"])
+        return self._names([leader])[0] if leader != NONE else ""
+
+    def get_average_travel_time(self) -> float:
+        """Return the mean time since creation of all vehicles, until they finished [s]."""
+        return self.simulation.average_travel_time()
+
+    def _names(self, slots: list[int]) -> list[str]:
+        journeys = self.simulation.state.journeys[slots]
+        return [
+            f"flow_{flow}_{number}" if flow >= 0 else f"manually_pushed_{number}"
+            for flow, number in zip(
+                journeys["flow"].tolist(), journeys["number"].tolist(), strict=True
+            )
+        ]
+
+    def _by_name(self, field: str) -> dict[str, float]:
+        slots = self.simulation.slots(waiting=False)
+        values = self.simulation.state.vehicles[field][slots].tolist()
+        return dict(sorted(zip(self._names(slots.tolist()), values, strict=True)))
+
+    def _slot(self, vehicle_id: str) -> int:
+        match = _NAME.fullmatch(vehicle_id)
+        slot = NONE
+        if match is not None:
+            flow, number = int(match[1] or NONE), int(match[2])
+            slot = self.simulation.find(flow, number)
+        if slot == NONE or self._names([slot]) != [vehicle_id]:
+            raise RuntimeError(f"Vehicle '{vehicle_id}' not found")
+        return slot
+
+    # ---- control -------------------------------------------------------------------------
+
+    def set_tl_phase(self, intersection_id: str, phase_id: int) -> None:
+        """Set the phase of an intersection; a virtual one ignores it.
+
+        Raises:
+            ValueError: there is no such intersection or phase.
+            RuntimeError: the signals follow the built-in plan (rlTrafficLight false).
+        """
+        if intersection_id not in self._intersections:
+            raise ValueError(f"there is no intersection {intersection_id!r}")
+        self.simulation.set_phase(self._intersections[intersection_id], phase_id)
+
+    def set_vehicle_speed(self, vehicle_id: str, speed: float) -> None:
+        """Replace a vehicle's car-following target in the next step; other limits still hold.
+
+        Raises:
+            RuntimeError: there is no such vehicle.
+            ValueError: the speed is not finite.
+        """
+        slot = self._slot(vehicle_id)
+        if not math.isfinite(speed):
+            raise ValueError(f"speed must be finite, is {speed!r}")
+        self.simulation.set_speed(slot, float(speed))
+
+    def set_vehicle_route(self, vehicle_id: str, route: Sequence[str]) -> bool:
+        """Send a vehicle from its road along other roads.
+
+        Args:
+            vehicle_id: a vehicle on a lane.
+            route: roads to pass after the current one; gaps are filled by shortest paths.
+
+        Returns:
+            Whether it goes there; otherwise the old route stays.
+        """
+        try:
+            slot = self._slot(vehicle_id)
+        except RuntimeError:
+            return False
+        if any(road not in self._roads for road in route):
+            return False
+        return self.simulation.reroute(slot, [self._roads[road] for road in route])
+
+    def push_vehicle(self, info: Mapping[str, float], roads: Sequence[str]) -> None:
+        """Make a vehicle that enters with the next step.
+
+        Args:
+            info: any of speed, length, width, maxPosAcc, maxNegAcc, usualPosAcc, usualNegAcc,
+                minGap, maxSpeed, headwayTime; the rest is CityFlow's default.
+            roads: roads to pass; gaps are filled by shortest paths.
+
+        Raises:
+            ValueError: an unknown key or road, a number out of range, or no road.
+        """
+        for key in info:
+            if key not in _PUSHED:
+                raise ValueError(f"a vehicle has no {key!r}")
+        if not roads:
+            raise ValueError("a vehicle needs at least one road")
+        for road in roads:
+            if road not in self._roads:
+                raise ValueError(f"there is no road {road!r}")
+        entry = Entry("push_vehicle", f"vehicle {self._n_pushed}", _PUSHED | dict(info))
+        model, speed = VehicleModel.read(entry), entry.number("speed", least=0.0)
+        self.simulation.push(model, [self._roads[road] for road in roads], self._n_pushed, speed)
+        self._n_pushed += 1
+
+    # ---- snapshots and replay ------------------------------------------------------------
+
+    def snapshot(self) -> Archive:
+        """Return a copy of the simulation to `load` later."""
+        return Archive(self)
+
+    def load(self, archive: Archive) -> None:
+        """Go on from a snapshot of this network.
+
+        Raises:
+            ValueError: the snapshot is of another network.
+        """
+        archive.restore(self)
+
+    def load_from_file(self, path: str | Path) -> None:
+        """Go on from a snapshot file of this network.
+
+        Raises:
+            NetworkError: the file is unreadable or is not a snapshot.
+            ValueError: the snapshot is of another network.
+        """
+        Archive.read(path).restore(self)
+
+    def set_replay_file(self, replay_file: str) -> None:
+        """Refuse: replay files are not written."""
+        raise NotImplementedError("replay files are not written")
+
+    def set_save_replay(self, open: bool) -> None:  # noqa: A002 - CityFlow's name
+        """Accept False; replay files are not written."""
+        if open:
+            raise NotImplementedError("replay files are not written")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from harness.cell import Cell, Named, Value
 from harness.errors import ConfigurationError, nearest
+from harness.place import frozen
 from methods import METHODS
 
 PRESETS = ("paper", "default", "tuned")
@@ -24,10 +25,10 @@ def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
     Raises:
         ConfigurationError: An unknown key, or a field without a value.
     """
-    tables, file = _tables(method), f"methods/hparams/{method}.toml"
+    tables, file = read_tables(method), file_name(method)
     names = ("default", "tuned") if preset == "tuned" else (preset,)
     layers = [tables.get(name, {}).get(table, {}) for name in names for table in ("all", scenario)]
-    values = {key: _frozen(value) for layer in layers for key, value in layer.items()}
+    values = {key: frozen(value) for layer in layers for key, value in layer.items()}
     fields = [f.name for f in dataclasses.fields(METHODS[method].Config)]
     for key in values.keys() - set(fields):
         raise ConfigurationError(
@@ -69,10 +70,31 @@ def build_config(method: str, scenario: str, preset: str, fields: Named = ()) ->
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(
-            f"methods/hparams/{method}.toml [{preset}.{scenario}]: field "
+            f"{file_name(method)} [{preset}.{scenario}]: field "
             f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
         ) from None
     return config(**dict(checked))
+
+
+def file_name(method: str) -> str:
+    """Return where a method's hyperparameters stand, for messages."""
+    return f"methods/hparams/{method}.toml"
+
+
+@cache
+def read_tables(method: str) -> Mapping[str, Any]:
+    """Read a method's file; a method that has none has nothing to set.
+
+    Raises:
+        ConfigurationError: The file is no TOML.
+    """
+    source = resources.files("methods") / "hparams" / f"{method}.toml"
+    if not source.is_file():
+        return {name: {"all": {}} for name in PRESETS} | {"shaping": []}
+    try:
+        return tomllib.loads(source.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file_name(method)}: no valid TOML: {error}") from None
 
 
 @cache
@@ -81,15 +103,3 @@ def _config_model(method: str) -> type[BaseModel]:
     config = METHODS[method].Config
     fields: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(config).items()}
     return create_model(config.__name__, __config__=ConfigDict(strict=True), **fields)
-
-
-@cache
-def _tables(method: str) -> Mapping[str, Any]:
-    source = resources.files("methods") / "hparams" / f"{method}.toml"
-    if not source.is_file():
-        return {name: {"all": {}} for name in PRESETS}
-    return tomllib.loads(source.read_text())
-
-
-def _frozen(value: Any) -> Value:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value

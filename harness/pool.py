@@ -35,7 +35,6 @@ class Workers:
 
     def __init__(self, n_workers: int) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOAD)
         # Bare shared memory: a lock could be left held by a worker that was killed.
         self._stop = context.RawValue("b", 0)
         self.pool = ProcessPool(
@@ -57,6 +56,7 @@ def workers(n_workers: int) -> Iterator[Workers]:
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)  # read by the libraries when the fork server imports them
     with _deaf_to_interrupts():
+        forkserver.set_forkserver_preload(PRELOAD)  # heeded only by a server not yet running
         forkserver.ensure_running()
     team = Workers(n_workers)
     try:

@@ -66,6 +66,8 @@ class Method(ABC):
         description: One line for ``harness list``.
         version: Raised whenever a change of the code changes what is learned.
         learns: False for fixed policies, which are evaluated once and not trained.
+        reward_view: Whose reward, in which form, each agent learns from.
+        parameters: ``shared`` or ``per_agent``, where Config leaves no choice; else ``-``.
         centralized: Whether acting or learning needs more than neighbors exchange.
         hops: How many edges away current information may come from when agent i acts; the
             laws in ``tests/methods/test_every_method.py`` hold every method to it bit for bit.
@@ -76,6 +78,8 @@ class Method(ABC):
     description: ClassVar[str]
     version: ClassVar[str]
     learns: ClassVar[bool] = True
+    reward_view: ClassVar[str] = "own"
+    parameters: ClassVar[str] = "-"
     centralized: ClassVar[bool] = False
     hops: int
 

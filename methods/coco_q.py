@@ -55,6 +55,7 @@ class CocoQ(Method):
     title: ClassVar[str] = "Coco-Q"
     description: ClassVar[str] = "tabular Q-learning of two players with side payments"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "own, with side payments"
     centralized = True
     hops = 1
 

@@ -69,6 +69,8 @@ class ConseNet(RecurrentA2C):
     title: ClassVar[str] = "ConseNet"
     description: ClassVar[str] = "actor-critics that average critic parameters with neighbors"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "spatially discounted"
+    parameters: ClassVar[str] = "per_agent"
     hops = 0
     _config: ConseNetConfig
 

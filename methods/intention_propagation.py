@@ -98,6 +98,7 @@ class IntentionPropagation(Method):
     title: ClassVar[str] = "IP"
     description: ClassVar[str] = "soft actor-critic; agents settle on actions in rounds of messages"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "own; actors: neighborhood"
 
     def __init__(self, spec: Spec, config: IPConfig, rngs: Rngs) -> None:
         self._spec, self._config, self._rngs = spec, config, rngs

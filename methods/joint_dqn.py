@@ -39,6 +39,7 @@ class JointDQN(QLearner):
     title: ClassVar[str] = "JointDQN"
     description: ClassVar[str] = "one Q-network over the joint action, for the mean reward"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "team mean"
     centralized = True
 
     def __init__(self, spec: Spec, config: JointDQNConfig, rngs: Rngs) -> None:

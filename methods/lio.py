@@ -109,6 +109,7 @@ class LIO(Method):
     title: ClassVar[str] = "LIO"
     description: ClassVar[str] = "policy gradient; agents learn what to pay neighbors for"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "own, with incentives"
     hops = 0
 
     def __init__(self, spec: Spec, config: LIOConfig, rngs: Rngs) -> None:

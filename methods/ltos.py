@@ -80,6 +80,7 @@ class FixedLToS(QLearner):
     title: ClassVar[str] = "fixed LToS"
     description: ClassVar[str] = "DGN on rewards shared with neighbors in fixed proportions"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "shared in fixed parts"
 
     def __init__(self, spec: Spec, config: FixedLToSConfig, rngs: Rngs) -> None:
         if not 0 <= config.selfishness <= 1:
@@ -194,6 +195,7 @@ class LToS(FixedLToS):
     title: ClassVar[str] = "LToS"
     description: ClassVar[str] = "learns how much of its reward each agent shares with neighbors"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "shared in learned parts"
 
     def __init__(self, spec: Spec, config: LToSConfig, rngs: Rngs) -> None:
         super().__init__(spec, config, rngs)

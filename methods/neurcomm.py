@@ -99,6 +99,7 @@ class IA2C(RecurrentA2C):
     title: ClassVar[str] = "IA2C"
     description: ClassVar[str] = "actor-critics on spatially discounted rewards, without messages"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "spatially discounted"
     hops = 1
 
     def __init__(self, spec: Spec, config: NeurCommConfig, rngs: Rngs) -> None:
@@ -122,6 +123,7 @@ class NeurComm(RecurrentA2C):
     title: ClassVar[str] = "NeurComm"
     description: ClassVar[str] = "actor-critics that send observations, policies and hidden states"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "spatially discounted"
     hops = 1
 
     def __init__(self, spec: Spec, config: NeurCommConfig, rngs: Rngs) -> None:

@@ -231,6 +231,7 @@ class MAPPO(IPPO):
     title: ClassVar[str] = "MAPPO"
     description: ClassVar[str] = "proximal policy optimization with a central critic"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "team mean"
     centralized: ClassVar[bool] = True
 
     def critic(self, stack: int, n_in: int) -> MLP:

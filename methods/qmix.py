@@ -82,6 +82,7 @@ class VDN(QLearner):
     title: ClassVar[str] = "VDN"
     description: ClassVar[str] = "Q-learning of one team value, the sum of the agents' own"
     version: ClassVar[str] = "1"
+    reward_view: ClassVar[str] = "team mean"
     centralized: ClassVar[bool] = True
     hops = 0
     _config: VDNConfig

@@ -17,6 +17,7 @@ from scenarios.base import Actions, Timestep
 class TeamReward(QLearner):
     """Every agent learns from the mean reward of all."""
 
+    reward_view: ClassVar[str] = "team mean"
     centralized: ClassVar[bool] = True  # the mean is over everybody, not over neighbors
 
     def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
@@ -42,6 +43,7 @@ class InequityConfig(QConfig):
 class InequityAversion(QLearner):
     """Agents dislike to have less, or more, than their neighbors (Hughes et al., 2018)."""
 
+    reward_view: ClassVar[str] = "own, averse to inequity"
     _config: InequityConfig
     _trace: Reward
 

@@ -1,6 +1,8 @@
 import itertools
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from harness.pool import workers
 from harness.result import load_result
 from recorded import cell
 
+ROOT = Path(__file__).parents[2]
 SHORT = Budget(episodes=10, steps=20, evaluations=5, evaluation_episodes=1)
 LONG = Budget(episodes=100_000, steps=0, evaluations=50_000, evaluation_episodes=1)
 GOOD = cell(budget=SHORT)
@@ -81,6 +84,20 @@ def test_a_worker_sees_one_thread():
     assert seen.pop("torch") == 1
     assert seen.pop("numba") == 1
     assert set(seen.values()) == {"1"}
+
+
+def test_the_server_that_workers_are_forked_from_has_imported_what_takes_long():
+    code = (
+        "import psutil\n"
+        "from harness.pool import workers\n"
+        "with workers(1): print([p.cmdline() for p in psutil.Process().children()])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert "'torch', 'torch._dynamo', 'harness.worker'" in done.stdout
 
 
 def test_the_environment_is_as_before_when_the_workers_are_gone(monkeypatch):

@@ -23,6 +23,7 @@ from harness.arguments import (
     Rerun,
     RerunOption,
     ResultsOption,
+    ScenarioOption,
     TimeLimitOption,
 )
 from harness.errors import ConfigurationError
@@ -156,19 +157,28 @@ def report(
 @app.command(name="list")
 def list_(
     kind: KindArgument = None,
+    scenario: ScenarioOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List methods, scenarios and grids, with a line on each.
+    """List methods, scenarios and grids, with a line on each; of methods alone, much more.
+
+    `list methods` shows what each one knows of the others, what it sends, what it learns from, and
+    the ranges it may be tuned in.
 
     ```
     python -m harness list
+    python -m harness list methods --scenario prisoner
     python -m harness list methods --json
     ```
     """
-    from harness.commands import show
+    from harness.commands import catalog
 
+    if kind == Kind.METHODS:
+        raise typer.Exit(catalog.list_methods(scenario or "prisoner", as_json=as_json))
+    if scenario is not None:
+        raise ConfigurationError("--scenario: goes with `list methods` only")
     kinds = [kind.value] if kind is not None else [k.value for k in Kind]
-    raise typer.Exit(show.list_(kinds, as_json=as_json))
+    raise typer.Exit(catalog.list_(kinds, as_json=as_json))
 
 
 def main(arguments: list[str] | None = None) -> None:

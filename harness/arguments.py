@@ -76,3 +76,10 @@ CheckOption = Annotated[
 KindArgument = Annotated[
     Kind | None, typer.Argument(metavar="[methods|scenarios|grids]", help="What to list.")
 ]
+ScenarioOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The scenario whose sizes `list methods` counts with. [default: prisoner]",
+    ),
+]

@@ -1,4 +1,4 @@
-"""The commands that look and change nothing: plan, status, list; and report."""
+"""The commands that look and change nothing: plan and status; and report."""
 
 from pathlib import Path
 
@@ -15,10 +15,8 @@ from harness.commands.request import (
     record,
 )
 from harness.cost import Costs, duration
-from harness.grid import load_grid, shipped_grids
+from harness.grid import load_grid
 from harness.status import State, by_variant, count, to_run
-from methods import METHODS
-from scenarios import SCENARIOS
 
 
 def plan(request: Request) -> int:
@@ -104,23 +102,4 @@ def report(request: Request, reports: Path, check: bool) -> int:
         return OK
     for path in files:
         console().print(path, soft_wrap=True)
-    return OK
-
-
-def list_(kinds: list[str], *, as_json: bool) -> int:
-    """List what there is, with a line on each."""
-    known = {
-        "methods": lambda: {name: m.description for name, m in METHODS.items()},
-        "scenarios": lambda: {name: s.description for name, s in SCENARIOS.items()},
-        "grids": lambda: {name: load_grid(name).description for name in shipped_grids()},
-    }
-    content = {kind: known[kind]() for kind in kinds}
-    if as_json:
-        print_json(content)
-        return OK
-    for kind, entries in content.items():
-        table = Table(kind, "", box=None, pad_edge=False)
-        for name, description in entries.items():
-            table.add_row(name, description)
-        console().print(table)
     return OK

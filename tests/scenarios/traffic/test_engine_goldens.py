@@ -6,9 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from cityflow_recordings import files, golden_dir, recording
 from twins import fast, load_pair, rows, slow
-
-from recorded import files, golden_dir, recording
 
 FULL = [
     "cf_example_600",

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from cityflow_recordings import NETS, files, golden_dir
 
-from recorded import NETS, files, golden_dir
 from scenarios.traffic import geometry
 from scenarios.traffic.crosses import cross_lists, find_crosses, sort_like_libstdcxx
 from scenarios.traffic.entries import parse_decimal

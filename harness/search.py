@@ -5,7 +5,7 @@ it, and at the top ``shaping``, the knobs that reshape rewards.
 """
 
 from collections.abc import Mapping
-from typing import Any, Self, get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
@@ -35,7 +35,7 @@ class Knob(BaseModel):
     choices: tuple[Any, ...] | None = None
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> Self:
+    def _is_one_of_both(self) -> "Knob":
         if self.choices is not None:
             if not self.choices or self.model_fields_set != {"choices"}:
                 raise ValueError("choices are one value or more, and stand alone")
@@ -122,8 +122,8 @@ def _knob(method: str, where: str, key: str, value: Any) -> Knob:
         low, high = field.validate_python(knob.low), field.validate_python(knob.high)
         return Knob(low=low, high=high, log=knob.log)
     except ValidationError as error:
-        first = error.errors()[0]
-        at = "".join(f".{part}" for part in first["loc"])
+        first = error.errors()[-1]  # of int and float, the wider
+        at = "".join(f".{part}" for part in first["loc"][:1])
         said = first["msg"].removeprefix("Value error, ")
         shown = "" if first["type"] == "value_error" else f", not {first['input']!r}"
         raise ConfigurationError(f"{where}{at}: {said}{shown}") from None

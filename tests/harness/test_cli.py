@@ -117,6 +117,9 @@ def test_every_command_has_help_with_an_example(call, command):
         (["run", "--time-limit", "0"], "--time-limit"),
         (["run", "--checkpoint-every", "-1"], "--checkpoint-every"),
         (["list", "things"], "things"),
+        (["list", "methods", "--scenario", "prisonr"], "did you mean 'prisoner'?"),
+        (["list", "methods", "--scenario", "traffic"], "not built yet"),
+        (["list", "grids", "--scenario", "prisoner"], "--scenario"),
         (["rum"], "rum"),
     ],
 )
@@ -222,6 +225,29 @@ def test_list_names_what_there_is_with_a_line_on_each(call):
     assert content.keys() == {"methods", "scenarios", "grids"}
     assert content["methods"]["dqn"]
     assert content["grids"].keys() >= {"smoke", "quickstart", "paper", "full"}
+
+
+def test_list_methods_tells_what_each_knows_sends_and_may_be_tuned_in(call):
+    _, out, _ = call("list", "methods", "--json")
+
+    methods = json.loads(out)["methods"]
+    assert methods["dgn"]["hops"] == 1
+    assert methods["dgn"]["floats_execution"] == 32
+    assert methods["team_dqn"]["centralized"]
+    assert methods["ltos"]["shaping"] == ["selfishness"]
+    assert methods["dqn"]["knobs"]["update_every"]["kind"] == "int"
+    assert methods["consenet"]["parameters"] == "per_agent"
+
+
+def test_list_methods_fits_eighty_columns_and_says_what_is_unsuitable(call, monkeypatch):
+    monkeypatch.setattr("methods.dqn.DQN.unsuitable", lambda spec, config: "too many agents")
+
+    code, out, log = call("list", "methods")
+
+    assert code == 0, log
+    assert max(map(len, out.splitlines())) <= 80
+    assert "dqn: too many agents" in out
+    assert "averse to" in out
 
 
 def test_output_that_goes_nowhere_special_has_no_escape_codes(call, here):

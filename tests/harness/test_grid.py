@@ -3,10 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from harness import place
 from harness.errors import ConfigurationError
 from harness.grid import load_grid, planned, shipped_grids
 from methods import METHODS
 from scenarios import SCENARIOS
+from toys import Line
 
 HEAD = 'description = "a test"\n'
 
@@ -130,6 +132,25 @@ def test_an_incapable_pair_is_unavailable_with_its_reason(write, monkeypatch):
     grid = load_grid(write(sweep()))
 
     assert list(grid.unavailable.values()) == ["too many agents"]
+
+
+@pytest.mark.parametrize(
+    ("method", "n_agents", "reason"),
+    [("coco_q", 3, "two agents; this scenario has 3"), ("joint_dqn", 7, "3^7 joint actions")],
+)
+def test_a_method_beyond_its_capabilities_is_refused_while_planning(
+    write, monkeypatch, method, n_agents, reason
+):
+    monkeypatch.setattr("harness.place.SCENARIOS", {"prisoner": Line})
+    monkeypatch.setattr(
+        place, "_option_model", place._option_model.__wrapped__
+    )  # no cached options
+
+    grid = load_grid(write(sweep(methods=f'["{method}"]', options__n_agents=str(n_agents))))
+
+    assert set(grid.unavailable) == set(grid.cells)
+    (said,) = grid.unavailable.values()
+    assert reason in said
 
 
 def test_a_star_leaves_out_the_incapable(write, monkeypatch):

@@ -1,4 +1,6 @@
+import itertools
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +12,10 @@ from filelock import FileLock
 import harness.worker
 from harness.cell import Budget, Cell
 from harness.files import CellFiles, Failure, StorageError
+from harness.grid import Grid
 from harness.result import RunResult, fingerprint, load_result
 from harness.runner import Training, run_cell
+from harness.table import final_table, load_runs
 from harness.worker import work
 from methods import METHODS
 from recorded import cell
@@ -276,6 +280,30 @@ def test_a_cell_that_raises_keeps_its_curve_and_starts_anew_next_time(tmp_path, 
     work(short(), tmp_path / "parts", 0.0, never)
     assert identical(load(tmp_path / "parts", short()), whole)
     assert load(tmp_path / "parts", short()).provenance["resumed"] == 0
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_ends_the_cell_with_its_step_and_keeps_the_curve(
+    tmp_path, monkeypatch, loss
+):
+    observe, steps = METHODS["dqn"].observe, itertools.count(1)
+
+    def diverges(self, *transition):
+        seen = observe(self, *transition)
+        return {"td_loss": loss} if next(steps) == 60 else seen
+
+    monkeypatch.setattr(METHODS["dqn"], "observe", diverges)
+
+    with pytest.raises(FloatingPointError, match=f"td_loss is {loss} at environment step 60"):
+        work(short(), tmp_path, 0.0, never)
+
+    files = CellFiles.of(tmp_path, short())
+    rows = [json.loads(line) for line in files.stream.read_text().splitlines()]
+    assert rows
+    assert all(row["step"] < 60 for row in rows)
+    assert not files.result.exists()
+    grid = Grid(name=tmp_path.name, description="", tuning=False, cells=(short(),), unavailable={})
+    assert final_table(load_runs(grid, tmp_path.parent)).empty
 
 
 @pytest.mark.parametrize(

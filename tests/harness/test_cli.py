@@ -192,10 +192,10 @@ def test_looking_at_a_damaged_result_shows_it_and_touches_nothing(call, here, co
 
 
 def test_plan_lists_what_is_unavailable_and_why(call):
-    code, out, log = call("plan", "--grid", "paper", "--only", "scenario=routing,method=dqn")
+    code, out, log = call("plan", "--grid", "paper", "--only", "scenario=traffic,method=dqn")
 
     assert code == 0, log
-    assert "scenario routing is not built yet" in " ".join(out.split())
+    assert "scenario traffic is not built yet" in " ".join(out.split())
 
 
 @pytest.mark.parametrize("command", ["plan", "status", "run"])

@@ -163,11 +163,11 @@ def test_a_star_leaves_out_the_incapable(write, monkeypatch):
 
 
 def test_what_is_planned_is_unavailable_and_its_options_stay_as_written(write):
-    path = write(sweep(scenario='"routing"', options__links='"ring"'))
+    path = write(sweep(scenario='"traffic"', options__links='"ring"'))
 
     grid = load_grid(path)
 
-    assert grid.cells[0].place == "routing,links=ring"
+    assert grid.cells[0].place == "traffic,links=ring"
     assert "not built" in grid.unavailable[grid.cells[0]]
 
 

@@ -11,7 +11,7 @@ from kills import kill_and_resume, progress, write_grid
 @pytest.mark.slow
 def test_a_run_that_is_killed_three_times_ends_with_the_same_results(tmp_path):
     sessions, different = kill_and_resume(
-        tmp_path, n_kills=3, longest_s=0.5, episodes=60, evaluations=30, seed=0
+        tmp_path, n_kills=3, longest_s=0.5, episodes=400, evaluations=200, seed=0
     )
 
     assert sum(session.killed for session in sessions) == 3

@@ -138,7 +138,7 @@ BUGS = (
     ),
     Bug(
         "shared rewards do not add up",
-        "methods/ltos.py",
+        "methods/sharing.py",
         "(matrix.transpose(1, 2) @ reward.unsqueeze(2))",
         "(matrix @ reward.unsqueeze(2))",
         "tests/methods/test_ltos.py",

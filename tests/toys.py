@@ -129,3 +129,16 @@ def graph_of_slots(
     agent, slot = np.nonzero(neighbors >= 0)
     graph[agent, neighbors[agent, slot]] = True
     return graph
+
+
+def fill(method, scenario, steps, *, explore=True):
+    """Play and learn for so many environment steps, always from the same streams."""
+    world, act = np.random.default_rng(1), np.random.default_rng(2)
+    ts = scenario.reset(world)
+    for _ in range(steps):
+        if ts.last:
+            ts = scenario.reset(world)
+        actions = method.act(ts, act, explore=explore)
+        next_ts = scenario.step(actions)
+        method.observe(ts, actions, next_ts)
+        ts = next_ts

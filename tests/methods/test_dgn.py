@@ -14,7 +14,7 @@ from harness.seeding import method_rngs
 from loops import LoopDGN
 from methods.attention import masked_attention, neighborhood
 from methods.dgn import DGN
-from toys import Line, graph_of_slots
+from toys import Line, fill, graph_of_slots
 
 SETTINGS = {
     "parameters": "per_agent",
@@ -36,19 +36,6 @@ SETTINGS = {
 def build(scenario, **changed):
     config = build_config("dgn", "line", "default", tuple((SETTINGS | changed).items()))
     return DGN(scenario.spec, config, method_rngs(0)), config
-
-
-def fill(method, scenario, steps):
-    world, act = np.random.default_rng(1), np.random.default_rng(2)
-    ts = scenario.reset(world)
-    for _ in range(steps):
-        if ts.last:
-            ts = scenario.reset(world)
-        actions = method.act(ts, act, explore=True)
-        next_ts = scenario.step(actions)
-        method.observe(ts, actions, next_ts)
-        ts = next_ts
-    return ts
 
 
 def test_attention_by_hand():

@@ -13,7 +13,7 @@ from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods.dqn import DQN
 from methods.q_learning import epsilon_greedy, greedy, td_target
-from toys import Line
+from toys import Line, fill
 
 SETTINGS = {
     "parameters": "per_agent",
@@ -32,19 +32,6 @@ SETTINGS = {
 def build(scenario, **changed):
     config = build_config("dqn", "line", "default", tuple((SETTINGS | changed).items()))
     return DQN(scenario.spec, config, method_rngs(0)), config
-
-
-def fill(method, scenario, steps):
-    """Play and learn for so many environment steps."""
-    world, act = np.random.default_rng(1), np.random.default_rng(2)
-    ts = scenario.reset(world)
-    for _ in range(steps):
-        if ts.last:
-            ts = scenario.reset(world)
-        actions = method.act(ts, act, explore=True)
-        next_ts = scenario.step(actions)
-        method.observe(ts, actions, next_ts)
-        ts = next_ts
 
 
 def test_the_target_is_reward_plus_discounted_value_unless_the_episode_terminated():

@@ -19,7 +19,7 @@ from methods.q_learning import QLearner
 from methods.sharing import even_shares, initial_softmax, received, share_matrix, share_rewards
 from scenarios.prisoner import Prisoner
 from strategies import neighbor_slots
-from toys import Line, next_in_line
+from toys import Line, fill, next_in_line
 
 LOW = {
     "parameters": "per_agent",
@@ -52,18 +52,6 @@ def build(method, scenario, **changed):
     name = {LToS: "ltos", FixedLToS: "fixed_ltos", DGN: "dgn"}[method]
     config = build_config(name, "line", "default", tuple(settings.items()))
     return method(scenario.spec, config, method_rngs(0))
-
-
-def fill(method, scenario, steps, *, explore=True):
-    world, act = np.random.default_rng(1), np.random.default_rng(2)
-    ts = scenario.reset(world)
-    for _ in range(steps):
-        if ts.last:
-            ts = scenario.reset(world)
-        actions = method.act(ts, act, explore=explore)
-        next_ts = scenario.step(actions)
-        method.observe(ts, actions, next_ts)
-        ts = next_ts
 
 
 def test_shares_and_rewards_by_hand():

@@ -1,10 +1,10 @@
 """Where methods meet: a scenario with checked options, what equals a default left out."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -22,7 +22,7 @@ class Place:
     Attributes:
         scenario: Its name.
         options: Options that differ from the defaults, sorted by name.
-        built: The scenario itself; None when it is only planned.
+        built: The scenario itself; None when it is only planned, or something is not installed.
         reason: Why it is not there; None when it is.
     """
 
@@ -53,25 +53,58 @@ def find_place(
     )
 
 
+def option_defaults(scenario: str) -> dict[str, Any]:
+    """Return what a scenario's options are where a grid does not set them.
+
+    Options that must be given, or that go on to an environment of others, have no default.
+    """
+    return {p.name: p.default for p in _parameters(scenario) if p.default is not p.empty}
+
+
+def required_options(scenario: str) -> list[str]:
+    """Return the options without which a scenario is nothing."""
+    found = _parameters(scenario)
+    return [p.name for p in found if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+
+
 def _built_place(where: str, scenario: str, options: dict[str, Value]) -> Place:
-    build = SCENARIOS[scenario]
-    defaults = {p.name: p.default for p in inspect.signature(build).parameters.values()}
-    for name in options.keys() - defaults.keys():
-        raise ConfigurationError(
-            f"{where}.options.{name}: {scenario} has no such option; {nearest(name, defaults)}"
-        )
+    _check_names(where, scenario, options.keys())
+    defaults, build = option_defaults(scenario), SCENARIOS[scenario]
     try:
         checked = dict(_option_model(scenario).model_validate(defaults | options))
-        built = build(**checked)
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(
             f"{where}.options.{first['loc'][0]}: {first['msg']}, not {first['input']!r}"
         ) from None
+    changed = {n: v for n, v in checked.items() if n not in defaults or v != defaults[n]}
+    named = tuple(sorted(changed.items()))
+    try:
+        return Place(scenario, named, build(**checked))
+    except ModuleNotFoundError as error:
+        return Place(scenario, named, None, str(error))
     except ValueError as error:
         raise ConfigurationError(f"{where}.options: {error}") from None
-    changed = {name: value for name, value in checked.items() if value != defaults[name]}
-    return Place(scenario, tuple(sorted(changed.items())), built)
+
+
+def _check_names(where: str, scenario: str, given: Collection[str]) -> None:
+    """Refuse options that the scenario does not have, and miss those it must be given."""
+    parameters = _parameters(scenario)
+    known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+    for name in given:
+        if len(known) == len(parameters) and name not in known:
+            raise ConfigurationError(
+                f"{where}.options.{name}: {scenario} has no such option; {nearest(name, known)}"
+            )
+        if not name.isidentifier():  # it becomes part of a path
+            raise ConfigurationError(f"{where}.options: {name!r} is no name of an option")
+    for name in required_options(scenario):
+        if name not in given:
+            raise ConfigurationError(f"{where}.options.{name}: missing; {scenario} needs it")
+
+
+def _parameters(scenario: str) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(SCENARIOS[scenario]).parameters.values())
 
 
 @cache
@@ -79,9 +112,12 @@ def _option_model(scenario: str) -> type[BaseModel]:
     """Return a pydantic model of a scenario's options, strict about types."""
     build: Any = SCENARIOS[scenario]
     hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
-    names = inspect.signature(build).parameters
-    fields: dict[str, Any] = {name: (hints.get(name, Any), ...) for name in names}
-    return create_model("Options", __config__=ConfigDict(strict=True), **fields)
+    parameters = _parameters(scenario)
+    named = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+    fields: dict[str, Any] = {name: (hints.get(name, Any), ...) for name in named}
+    passed_on: Literal["allow", "forbid"] = "allow" if len(named) < len(parameters) else "forbid"
+    config = ConfigDict(strict=True, extra=passed_on)
+    return create_model("Options", __config__=config, **fields)
 
 
 def frozen(value: Any) -> Value:

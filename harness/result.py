@@ -1,7 +1,6 @@
 """What one run leaves behind, and whether it still answers its cell."""
 
 import hashlib
-import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,8 +12,10 @@ import numpy as np
 from harness.atomic import write_text
 from harness.cell import Budget, Cell
 from harness.hparams import load_config
+from harness.place import option_defaults
 from methods import METHODS
 from scenarios import SCENARIOS
+from scenarios.base import RestsOnFiles
 
 SCHEMA = 1
 WINDOW = 10  # the final value of a run is the mean of its last ten evaluations
@@ -97,7 +98,7 @@ def load_result(path: Path) -> RunResult:
 
 
 def fingerprint(cell: Cell) -> str:
-    """Hash what a result depends on: cell, hyperparameters, options, budget and versions.
+    """Hash what a result depends on: cell, hyperparameters, options, budget, versions, files.
 
     A stored result with another fingerprint is stale: it answers a question no longer asked.
     """
@@ -113,15 +114,15 @@ def fingerprint(cell: Cell) -> str:
         "budget": asdict(cell.budget),
         "schema": SCHEMA,
     }
+    if issubclass(scenario, RestsOnFiles):
+        content["files"] = scenario.file_hashes(all_options(cell))
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def all_options(cell: Cell) -> dict[str, Any]:
-    """Return every option of the cell's scenario, the defaults included."""
-    signature = inspect.signature(SCENARIOS[cell.scenario])
-    defaults = {p.name: p.default for p in signature.parameters.values()}
-    return defaults | dict(cell.options)
+    """Return every option of the cell's scenario whose value is known, the defaults included."""
+    return option_defaults(cell.scenario) | dict(cell.options)
 
 
 def _frozen(value: Any) -> Any:

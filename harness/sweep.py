@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -14,7 +15,7 @@ from harness.errors import ConfigurationError, nearest
 def _is_value(value: object) -> bool:
     if isinstance(value, list):
         return all(map(_is_value, value))
-    return isinstance(value, bool | int | float | str)
+    return isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
 
 
 def _swept(value: Any) -> list[Any]:
@@ -24,7 +25,7 @@ def _swept(value: Any) -> list[Any]:
         raise PydanticCustomError("empty", "an empty list sweeps over nothing; give a value")
     if not _is_value(values):
         raise PydanticCustomError(
-            "kind", "should be numbers, texts, true or false, or lists of them"
+            "kind", "should be finite numbers, texts, true or false, or lists of them"
         )
     return values
 

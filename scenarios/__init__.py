@@ -1,17 +1,19 @@
-"""Simulators of networked multi-agent problems, and the table of their names.
-
-``scenarios.pettingzoo`` is not in it: it stands for environments of others and is nothing without
-a module's name.
-"""
+"""Simulators of networked multi-agent problems, and the table of their names."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from scenarios.base import Scenario
 from scenarios.jungle import Jungle
+from scenarios.pettingzoo import PettingZooScenario
 from scenarios.prisoner import Prisoner
 from scenarios.routing import Routing
 
 SCENARIOS: Mapping[str, type[Scenario]] = MappingProxyType(
-    {"prisoner": Prisoner, "jungle": Jungle, "routing": Routing}
+    {
+        "prisoner": Prisoner,
+        "jungle": Jungle,
+        "routing": Routing,
+        "pettingzoo": PettingZooScenario,  # any environment of others: it needs the module's name
+    }
 )

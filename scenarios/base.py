@@ -96,8 +96,9 @@ class Metric:
 class Scenario(Protocol):
     """An episodic environment that all agents step at once.
 
-    A scenario is built from keyword options with defaults, checks them, and raises ``ValueError``
-    that names the value and the rule it breaks.
+    A scenario is built from keyword options, checks them, and raises ``ValueError`` that names the
+    value and the rule it breaks, or ``ModuleNotFoundError`` that says how to install what it needs.
+    An option without a default must be given; one of ``**`` is passed on to somebody else's code.
 
     Attributes:
         description: One line for ``harness list``.
@@ -106,7 +107,8 @@ class Scenario(Protocol):
             then says it all).
         metric_info: How to read each figure of ``metrics()``; headline figures first.
         floor: Per headline metric, a stated poor value: 0 on the normalized scale.
-        bound: Per headline metric, the best attainable or a stated good value: 1 on that scale.
+        bound: Per headline metric, the best attainable or a stated good value: 1 on that scale; a
+            metric of which neither is known is left out.
     """
 
     description: ClassVar[str]
@@ -137,6 +139,18 @@ class Scenario(Protocol):
 
     def references(self) -> Mapping[str, Policy]:
         """Fixed policies to stand beside the learners, bound to this simulator."""
+
+
+@runtime_checkable
+class RestsOnFiles(Protocol):
+    """A scenario whose trajectories also depend on files outside this project's code.
+
+    Their hashes stand beside ``version`` in what identifies a result.
+    """
+
+    @classmethod
+    def file_hashes(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return the sha256 of what these files hold under the given options, by name."""
 
 
 def check_actions(actions: Actions, mask: Bool[np.ndarray, "agents actions"]) -> None:

@@ -1,13 +1,13 @@
 """PettingZoo, both ways: our scenarios as parallel environments, and theirs as a scenario.
 
 ``parallel_env``, from :mod:`scenarios.parallel`, is the first way. ``PettingZooScenario`` is the
-second: with ``module="mpe2.simple_spread_v3"`` it is a scenario made of what that module's
-``parallel_env()`` returns. It asks for discrete actions and for spaces that are equal for all
-agents, who all live to the end. PettingZoo is an optional extra, imported when a scenario is made.
+second, scenario ``pettingzoo`` of a grid: with ``module="mpe2.simple_spread_v3"`` it is what that
+module's ``parallel_env()`` makes. ``docs/own_environment.md`` says which environments will do.
+PettingZoo is an optional extra, imported when a scenario is made.
 """
 
-from collections.abc import Mapping
-from importlib import import_module
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from scenarios import graph as graphs
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
+from scenarios.foreign import agents_of, make, sizes_of, source_hash
 from scenarios.parallel import parallel_env
 
 __all__ = ["PettingZooScenario", "parallel_env"]
@@ -26,21 +27,25 @@ GRAPHS = ("complete", "empty")
 class PettingZooScenario:
     """A PettingZoo parallel environment as a scenario.
 
+    It plays ten episodes of random actions when it is made: their mean return is ``floor``. No
+    bound is known. Random agents need not show every rule an environment breaks.
+
     Args:
         module: Module with a ``parallel_env`` function, such as ``"mpe2.simple_spread_v3"``.
-        max_steps: Step limit [steps]; must be given, as no episode may be endless. An earlier
-            end by the environment's own limit is respected.
+        max_steps: Step limit [steps]; no episode may be endless. An earlier end by the
+            environment's own limit is respected.
         graph: ``"complete"``: everybody is everybody's neighbor, in order of the index; or
             ``"empty"``: nobody has any.
-        floor: Poor return; the mean of ten random episodes if not given.
-        bound: Good return; the best of ten random episodes if not given.
         **env_options: Passed to ``parallel_env``.
 
     Raises:
+        ModuleNotFoundError: Something is not installed; the message says how to install it.
         ValueError: An option breaks a rule, or the environment is not of the kind asked for.
     """
 
-    description: ClassVar[str] = "any parallel PettingZoo environment with equal, discrete agents"
+    description: ClassVar[str] = (
+        "an environment of yours, or any parallel PettingZoo one with equal, discrete agents"
+    )
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = False
     metric_info: ClassVar[Mapping[str, Metric]] = {
@@ -49,25 +54,16 @@ class PettingZooScenario:
     }
 
     def __init__(
-        self,
-        *,
-        module: str = "",
-        max_steps: int | None = None,
-        graph: str = GRAPHS[0],
-        floor: float | None = None,
-        bound: float | None = None,
-        **env_options: Any,
+        self, *, module: str, max_steps: int, graph: str = GRAPHS[0], **env_options: Any
     ) -> None:
-        if max_steps is None or max_steps < 1:
-            raise ValueError(
-                f"max_steps is {max_steps}; a PettingZoo environment needs a limit of at least 1"
-            )
+        if max_steps < 1:
+            raise ValueError(f"max_steps is {max_steps}; an episode needs at least 1")
         if graph not in GRAPHS:
             raise ValueError(f"graph is {graph!r}; it must be one of {', '.join(GRAPHS)}")
-        self._module, self._env = module, _make(module, env_options)
-        self._agents = list(self._env.possible_agents)
+        self._module, self._env = module, make(module, env_options)
+        self._agents = agents_of(self._env, module)
         n = len(self._agents)
-        n_actions, n_features, dtype = _sizes(self._env, self._agents, module)
+        n_actions, n_features, dtype = sizes_of(self._env, self._agents, module)
         complete = graph == GRAPHS[0]
         self._graph = np.ones((n, n), np.bool_) if complete else np.eye(n, dtype=np.bool_)
         self._neighbors = graphs.slots(self._graph, np.zeros((n, n)))
@@ -81,11 +77,21 @@ class PettingZooScenario:
             max_steps=max_steps,
         )
         self._over = True
-        returns = [self._probe(seed) for seed in range(PROBES)]
-        floor = float(np.mean(returns)) if floor is None else floor
-        bound = max(returns) if bound is None else bound
-        self.floor: Mapping[str, float] = {"return": floor}
-        self.bound: Mapping[str, float] = {"return": bound if bound > floor else floor + 1}
+        probes = [self._probe(seed) for seed in range(PROBES)]
+        if self._probe(0) != probes[0]:
+            raise ValueError(
+                f"module {module!r}: two episodes from the same seed differ; all chance must come "
+                "from the seed given to reset, and nothing stay from earlier episodes"
+            )
+        returns = [earned for earned, _ in probes]
+        self.floor: Mapping[str, float] = {"return": float(np.mean(returns))}
+        self.bound: Mapping[str, float] = {}
+
+    @classmethod
+    def file_hashes(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return a hash of the sources of the package that the environment is from."""
+        package = str(options["module"]).partition(".")[0]
+        return {package: source_hash(package)}
 
     @property
     def spec(self) -> Spec:
@@ -96,6 +102,7 @@ class PettingZooScenario:
         """Start an episode; ``rng`` draws the seed the environment is reset with."""
         obs, infos = self._env.reset(seed=int(rng.integers(2**31)))
         self._step, self._return = 0, 0.0
+        self._refuse_gone([agent for agent in self._agents if agent not in obs])
         return self._timestep(obs, infos, np.zeros(self._spec.n_agents, np.float32))
 
     def step(self, actions: Actions) -> Timestep:
@@ -111,17 +118,14 @@ class PettingZooScenario:
         played = dict(zip(self._agents, actions.tolist(), strict=True))
         obs, rewards, terminations, truncations, infos = self._env.step(played)
         self._step += 1
-        ended = {a: bool(terminations[a] or truncations[a]) for a in self._agents}
-        if any(ended.values()) and not all(ended.values()):
-            dead = next(agent for agent in self._agents if ended[agent])
-            raise ValueError(
-                f"module {self._module!r}: {dead} is gone after step {self._step} while others "
-                "live; all agents must live to the end"
-            )
+        told = obs.keys() & rewards.keys() & terminations.keys() & truncations.keys()
+        ended = [a for a in self._agents if a not in told or terminations[a] or truncations[a]]
+        if not (told >= set(self._agents) and len(ended) == len(self._agents)):
+            self._refuse_gone(ended)
         reward = np.array([rewards[agent] for agent in self._agents], np.float32)
         self._return += float(reward.mean())
         terminated = all(terminations[agent] for agent in self._agents)
-        return self._timestep(obs, infos, reward, terminated=terminated, ended=all(ended.values()))
+        return self._timestep(obs, infos, reward, terminated=terminated, ended=bool(ended))
 
     def metrics(self) -> Mapping[str, float]:
         """Return the mean over agents of the undiscounted return, and the length."""
@@ -131,13 +135,21 @@ class PettingZooScenario:
         """Return the random policy over allowed actions, all that is known here."""
         return {"random": _random}
 
-    def _probe(self, seed: int) -> float:
-        """Play a random episode and return its return."""
-        rng = np.random.default_rng(seed)
+    def _probe(self, seed: int) -> tuple[float, bytes]:
+        """Play a random episode; return its return and a hash of all it showed."""
+        rng, seen = np.random.default_rng(seed), hashlib.sha256()
         ts = self.reset(rng)
         while not ts.last:
             ts = self.step(_random(ts, rng))
-        return self._return
+            seen.update(ts.obs.tobytes() + ts.reward.tobytes() + ts.action_mask.tobytes())
+        return self._return, seen.digest()
+
+    def _refuse_gone(self, agents: Sequence[str]) -> None:
+        if agents:
+            raise ValueError(
+                f"module {self._module!r}: {agents[0]} is gone after step {self._step}; all "
+                "agents must live to the end, and observe and earn at every step"
+            )
 
     def _timestep(
         self,
@@ -169,33 +181,3 @@ class PettingZooScenario:
 
 def _random(ts: Timestep, rng: np.random.Generator) -> Actions:
     return np.where(ts.action_mask, rng.random(ts.action_mask.shape), -1).argmax(axis=1)
-
-
-def _make(module: str, env_options: Mapping[str, Any]) -> Any:
-    try:
-        return import_module(module).parallel_env(**env_options)
-    except (ImportError, ValueError, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"module is {module!r}, its options are {dict(env_options)}; it must be an installed "
-            f"module whose parallel_env accepts them: {error}"
-        ) from error
-
-
-def _sizes(env: Any, agents: list[str], module: str) -> tuple[int, int, np.dtype[np.generic]]:
-    """Return the number of actions and of features and the observations' type, or refuse."""
-    of = {agent: (env.action_space(agent), env.observation_space(agent)) for agent in agents}
-    first, (action, observation) = next(iter(of.items()))
-    for agent in agents:
-        if of[agent] != of[first]:
-            raise ValueError(
-                f"module {module!r}: the spaces of {first} are {of[first]}, those of {agent} are "
-                f"{of[agent]}; they must be equal"
-            )
-    spaces = import_module("gymnasium.spaces")
-    if not isinstance(action, spaces.Discrete) or action.start != 0:
-        raise ValueError(f"module {module!r}: actions are {action}; they must be Discrete, from 0")
-    if not isinstance(observation, spaces.Box):
-        raise ValueError(f"module {module!r}: observations are {observation}; they must be a Box")
-    compact = observation.dtype in (np.int8, np.int16)
-    dtype = observation.dtype if compact else np.dtype(np.float32)
-    return int(action.n), int(np.prod(observation.shape)), dtype

@@ -9,8 +9,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+import places
 from harness.cell import Budget, Cell
 from harness.hparams import build_config, preset_values
 from harness.runner import Training
@@ -25,8 +27,13 @@ EARLY = {"warm_up": 10, "high_level_start": 0}  # so that 60 steps learn somethi
 
 def pairs():
     """Every learning method on every scenario it can play."""
-    for scenario, build in SCENARIOS.items():
-        spec = build().spec
+    for scenario in SCENARIOS:
+        try:
+            spec = places.build(scenario).spec
+        except pytest.skip.Exception:  # not installed: each recorded curve is skipped
+            files = FOLDER.glob(f"{scenario}-*.json")
+            yield from ((scenario, file.stem.removeprefix(f"{scenario}-")) for file in files)
+            continue
         for name, method in METHODS.items():
             if method.learns and not method.unsuitable(
                 spec, build_config(name, scenario, "default")
@@ -39,7 +46,8 @@ def path(scenario, method):
 
 
 def versions(scenario, method):
-    return {"scenario": SCENARIOS[scenario].version, "method": METHODS[method].version}
+    known = {"scenario": SCENARIOS[scenario].version, "method": METHODS[method].version}
+    return known | places.files(scenario)
 
 
 def short_curve(scenario, method):
@@ -49,7 +57,7 @@ def short_curve(scenario, method):
     early = tuple(sorted((k, v) for k, v in EARLY.items() if k in usual))
     cell = Cell(
         scenario=scenario,
-        options=(),
+        options=places.options(scenario),
         method=method,
         fields=early,
         preset="default",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+import places
 from scenarios import SCENARIOS
 from scenarios.base import Timestep
 
@@ -22,12 +23,15 @@ WIDE = 40  # longer observations are written as their checksum
 
 
 def write(name: str) -> str:
-    """Play a few episodes of random allowed actions with the default options."""
-    scenario, draw = SCENARIOS[name](), np.random.default_rng(0)
+    """Play a few episodes of random allowed actions at the scenario's place."""
+    scenario, draw = places.build(name), np.random.default_rng(0)
     episodes = (_episode(name, scenario, draw, seed) for seed in range(EPISODES))
+    with_options = "".join(f", {key} {value}" for key, value in places.options(name))
     head = (
-        f"{name}, version {SCENARIOS[name].version}: random actions, {STEPS} steps of each episode"
+        f"{name}{with_options}, version {SCENARIOS[name].version}: "
+        f"random actions, {STEPS} steps of each episode"
     )
+    head = "\n".join([head, *(f"{key}: sha256 {of}" for key, of in places.files(name).items())])
     return "\n".join([head, *chain.from_iterable(episodes), ""])
 
 

@@ -10,7 +10,7 @@ from harness.commands.request import OK, console, print_json
 from harness.errors import ConfigurationError
 from harness.grid import load_grid, planned, shipped_grids
 from harness.hparams import build_config
-from harness.place import find_place
+from harness.place import find_place, required_options
 from harness.search import search_space, shaping_knobs
 from harness.seeding import method_rngs
 from methods import METHODS
@@ -44,8 +44,13 @@ def list_methods(scenario: str, *, as_json: bool) -> int:
     """Show of every method what it knows, sends and can be tuned in, on a scenario.
 
     Raises:
-        ConfigurationError: There is no such scenario, or not yet.
+        ConfigurationError: There is no such scenario, not yet, or not without options.
     """
+    if scenario in SCENARIOS and (needed := required_options(scenario)):
+        raise ConfigurationError(
+            f"--scenario {scenario}: it needs options ({', '.join(needed)}), which only a grid can "
+            "give; `plan --grid` says which methods suit it"
+        )
     place = find_place("--scenario", scenario, {}, planned()["scenarios"])
     if place.built is None:
         raise ConfigurationError(f"--scenario {scenario}: {place.reason}")

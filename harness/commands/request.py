@@ -41,7 +41,7 @@ class Request:
 
 def console(*, stderr: bool = False) -> Console:
     """Return where to print: answers on standard output, the course of events on the other."""
-    printer = Console(stderr=stderr, highlight=False)
+    printer = Console(stderr=stderr, highlight=False, markup=False)  # "[...]" is text
     if not printer.is_terminal and "COLUMNS" not in os.environ:
         printer.width = WIDE
     return printer

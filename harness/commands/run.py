@@ -72,7 +72,7 @@ def _conclude(
 ) -> int:
     """Say how it ended, and what to do next."""
     if summary.obstacle:
-        log.print(f"error: {summary.obstacle}", style="bold red", markup=False, soft_wrap=True)
+        log.print(f"error: {summary.obstacle}", style="bold red", soft_wrap=True)
         return WRONG_USE
     log.print(f"\n{counts_text(after)}", soft_wrap=True)
     if summary.interrupted:

@@ -30,7 +30,7 @@ def section(place: str, rows: Sequence[Variant], figures: Sequence[NamedPlot], f
     for n, metric in enumerate(headline):
         info = scenario.metric_info[metric]
         arrow = "↑" if info.higher_is_better else "↓"
-        places = decimals(scenario.bound[metric], scenario.floor[metric])
+        places = metric_decimals(scenario, metric)
         parts += [
             f"### {escape(metric)} {arrow} ({escape(info.unit)})",
             comparison(rows, metric, places, published, whole=n == 0),
@@ -44,14 +44,21 @@ def section(place: str, rows: Sequence[Variant], figures: Sequence[NamedPlot], f
     return "\n\n".join(filter(None, parts))
 
 
+def metric_decimals(scenario: Scenario, metric: str) -> int:
+    """Return how many decimals suit a headline metric of a scenario."""
+    known = [marks[metric] for marks in (scenario.bound, scenario.floor) if metric in marks]
+    return decimals(*known)
+
+
 def _landmarks(
     row: Variant, metric: str, places: int, scenario: Scenario, published: Sequence[Published]
 ) -> str:
     """Write bound and floor, and where in the papers the table's figures come from."""
     options = row.cell.options
     stated = papers(find_published(published, BOUND, metric, dict(options)))
+    bound = scenario.bound.get(metric)
     text = (
-        f"Bound {number(scenario.bound[metric], places)}"
+        f"Bound {'unknown' if bound is None else number(bound, places)}"
         f"{f' (papers: {stated})' if stated else ''}, "
         f"floor {number(scenario.floor[metric], places)}."
     )

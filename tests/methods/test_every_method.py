@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+import places
 from harness import runner
 from harness.cell import Budget, Cell
 from harness.hparams import PRESETS, build_config, load_config, preset_values
@@ -144,7 +145,7 @@ def test_it_describes_itself(name):
 @pytest.mark.parametrize("place", sorted(SCENARIOS))
 @pytest.mark.parametrize("name", EVERY)
 def test_it_has_hyperparameters_for_every_scenario_it_suits(name, place, preset):
-    scenario = SCENARIOS[place]()
+    scenario = places.build(place)
     fields = small_fields(name, scenario) if name == "reference" else ()
     config = build_config(name, place, preset, fields)
     unsuitable = METHODS[name].unsuitable(scenario.spec, config)
@@ -152,7 +153,7 @@ def test_it_has_hyperparameters_for_every_scenario_it_suits(name, place, preset)
     if unsuitable is None:
         cell = Cell(
             scenario=place,
-            options=(),
+            options=places.options(place),
             method=name,
             fields=fields,
             preset=preset,

@@ -3,18 +3,20 @@
 import copy
 import functools
 import math
+import re
 
 import numpy as np
 import pytest
 
 import diary
+import places
 from scenarios import SCENARIOS
 from scenarios.base import Scenario
 from toys import Line, graph_of_slots
 
 STEPS = 100  # of an episode are looked at
 LAW_ABIDING = {
-    **SCENARIOS,
+    **{name: functools.partial(places.build, name) for name in SCENARIOS},
     "toy line": Line,
     "toy drawn graph": functools.partial(Line, n_neighbors=2, masked=True),
 }
@@ -51,7 +53,7 @@ def test_it_is_a_scenario_and_describes_itself(build):
     headline = [name for name, info in scenario.metric_info.items() if info.headline]
     assert headline
     assert list(scenario.metric_info)[: len(headline)] == headline
-    assert scenario.floor.keys() == scenario.bound.keys() == set(headline)
+    assert scenario.bound.keys() <= scenario.floor.keys() == set(headline)
 
 
 def test_the_bound_is_better_than_the_floor(build):
@@ -209,6 +211,7 @@ def test_a_step_after_the_end_is_refused(build):
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 def test_the_diary_replays_exactly(name):
     """A scenario without a diary fails here: ``python tests/diary.py NAME`` writes it."""
-    golden = diary.GOLDEN / f"{name}.txt"
+    golden = (diary.GOLDEN / f"{name}.txt").read_text()
+    places.skip_unless_recorded_here(name, dict(re.findall(r"(?m)^(\w+): sha256 (\w+)$", golden)))
 
-    assert diary.write(name) == golden.read_text()
+    assert diary.write(name) == golden

@@ -4,12 +4,14 @@ import sys
 import types
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from scenarios import SCENARIOS
+from scenarios.foreign import source_hash
 from scenarios.pettingzoo import PettingZooScenario, parallel_env
 
 pettingzoo = pytest.importorskip("pettingzoo", reason="PettingZoo, an optional extra, is absent")
@@ -99,6 +101,8 @@ class Toy:
     def __init__(
         self, n: int = 3, life: int = 99, dies: int | None = None, unequal: str = "", **odd: Any
     ) -> None:
+        assert not odd.get("refuses"), "never"
+        self.episodes = 0
         self.possible_agents = [f"p{i}" for i in range(n)]
         self.life, self.dies, self.unequal, self.odd = life, dies, unequal, odd
 
@@ -112,10 +116,12 @@ class Toy:
 
     def reset(self, seed: int | None = None, options: Any = None) -> tuple[Any, Any]:
         self.t, self.seed, self.agents = 0, seed, list(self.possible_agents)
+        self.episodes += bool(self.odd.get("drifts"))
         return self.look(), self.infos()
 
     def look(self) -> Mapping[str, np.ndarray]:
-        return {a: np.array([[self.t], [i]], float) for i, a in enumerate(self.possible_agents)}
+        seen = [agent for agent in self.agents if (self.odd.get("hides"), agent) != (self.t, "p1")]
+        return {a: np.array([[self.t], [i + self.episodes]], float) for i, a in enumerate(seen)}
 
     def infos(self) -> Mapping[str, Any]:
         mask = np.array([1, 1, self.t % 2], np.int8)
@@ -174,29 +180,30 @@ def test_an_end_of_its_own_is_an_end() -> None:
     assert (ts.truncated, ts.terminated) == (False, True)
 
 
-def test_floor_and_bound_come_from_random_episodes_or_from_the_user() -> None:
-    probed = PettingZooScenario(module=FAKE, max_steps=4)
-    stated = PettingZooScenario(module=FAKE, max_steps=4, floor=-1.0, bound=8.0)
+def test_random_play_is_the_floor_and_no_bound_is_known() -> None:
+    scenario = PettingZooScenario(module=FAKE, max_steps=4)
 
-    assert 0 < probed.floor["return"] < probed.bound["return"] < 8
-    assert (stated.floor, stated.bound) == ({"return": -1.0}, {"return": 8.0})
+    # of three actions worth 0, 1 and 2 the last is allowed at every second step: .5, 1, .5, 1
+    assert scenario.floor == {"return": pytest.approx(3, abs=5 * 0.8 / 10**0.5)}
+    assert scenario.bound == {}
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "max_steps is None; .* needs a limit"),
         ({"max_steps": 0}, "max_steps is 0"),
-        ({"max_steps": 5, "graph": "ring"}, "graph is 'ring'; it must be one of complete, empty"),
-        ({"max_steps": 5, "module": "no_such"}, "module is 'no_such'.*installed"),
-        ({"max_steps": 5, "module": ""}, "module is ''"),
-        ({"max_steps": 5, "module": "json"}, "module is 'json'.*no attribute 'parallel_env'"),
-        ({"max_steps": 5, "n": [1]}, r"options are \{'n': \[1\]\}"),
-        ({"max_steps": 5, "dies": 3}, "p1 is gone after step 3 while others live"),
-        ({"max_steps": 5, "unequal": "action"}, r"p0 are .*Discrete\(3\).* p2 are.*equal"),
-        ({"max_steps": 5, "unequal": "observation"}, "p0 .* p2 .* must be equal"),
-        ({"max_steps": 5, "actions": "box"}, "actions are Box.* must be Discrete"),
-        ({"max_steps": 5, "observations": "discrete"}, "observations are .* must be a Box"),
+        ({"graph": "ring"}, "graph is 'ring'; it must be one of complete, empty"),
+        ({"n": [1]}, r"refuses the options \{'n': \[1\]\}: TypeError"),
+        ({"refuses": True}, "refuses the options .*: AssertionError: never"),
+        ({"n": 0}, "possible_agents is empty"),
+        ({"dies": 3}, "p1 is gone after step 3; all agents must live to the end"),
+        ({"hides": 0}, "p1 is gone after step 0"),
+        ({"hides": 5}, "p1 is gone after step 5"),
+        ({"unequal": "action"}, r"p0 are .*Discrete\(3\).* p2 are.*equal"),
+        ({"unequal": "observation"}, "p0 .* p2 .* must be equal"),
+        ({"actions": "box"}, "actions are Box.* must be Discrete"),
+        ({"observations": "discrete"}, "observations are .* must be a Box"),
+        ({"drifts": True}, "two episodes from the same seed differ"),
     ],
 )
 def test_an_environment_of_another_kind_is_refused(options: dict[str, Any], message: str) -> None:
@@ -204,23 +211,84 @@ def test_an_environment_of_another_kind_is_refused(options: dict[str, Any], mess
     chosen = {k: known.get(v, v) if isinstance(v, str) else v for k, v in options.items()}
 
     with pytest.raises(ValueError, match=message):
-        PettingZooScenario(**({"module": FAKE} | chosen))
+        PettingZooScenario(**({"module": FAKE, "max_steps": 5} | chosen))
 
 
-def test_simple_spread_obeys_the_laws_of_a_scenario() -> None:
-    pytest.importorskip("mpe2", reason="mpe2, an optional extra, is absent")
-    scenario = PettingZooScenario(module="mpe2.simple_spread_v3", max_steps=10, N=4)
-    episodes = []
-    for _ in range(2):
-        rng, ts = np.random.default_rng(2), scenario.reset(np.random.default_rng(1))
-        seen = [ts]
-        while not ts.last:
-            ts = scenario.step(scenario.references()["random"](ts, rng))
-            seen.append(ts)
-        episodes.append(seen)
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("", "module is ''; it must be the dotted name"),
+        ("../evil", "module is '../evil'; it must be the dotted name"),
+        ("os; evil()", "it must be the dotted name"),
+        ("https://x.org/evil.py", "it must be the dotted name"),
+        ("json", "module 'json' has no parallel_env"),
+        ("json.decodr", r"there is no 'decodr' in json; did you mean json\.decoder\?"),
+        ("json.x.y", "there is no 'x' in json; it has decoder, encoder"),
+    ],
+)
+def test_a_name_that_leads_to_no_environment_is_refused(module: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        PettingZooScenario(module=module, max_steps=5)
 
-    assert scenario.spec.n_agents == 4
-    assert len(episodes[0]) == 11
-    for a, b in zip(*episodes, strict=True):
-        np.testing.assert_array_equal(a.obs, b.obs)
-        np.testing.assert_array_equal(a.reward, b.reward)
+
+def test_what_is_not_installed_comes_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "needs_no_such_physics.py").write_text("import no_such_physics.engine")
+    (tmp_path / "needs_the_extra.py").write_text("import mpe2.no_such_part")
+
+    with pytest.raises(ModuleNotFoundError, match=r"`pip install no_such_place` may .* PYTHONPATH"):
+        PettingZooScenario(module="no_such_place.maze_v0", max_steps=5)
+    with pytest.raises(ModuleNotFoundError, match=r"`pip install no_such_physics` may install it$"):
+        PettingZooScenario(module="needs_no_such_physics", max_steps=5)
+    with pytest.raises(ModuleNotFoundError, match=r"`pip install 'ltos-bench\[pettingzoo\]'`$"):
+        PettingZooScenario(module="needs_the_extra", max_steps=5)
+
+
+def test_a_module_that_fails_while_it_is_imported_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "half_done.py").write_text("1 / 0")
+
+    with pytest.raises(ValueError, match="cannot be imported: ZeroDivisionError: division by zero"):
+        PettingZooScenario(module="half_done", max_steps=5)
+
+
+def test_the_hash_of_a_package_follows_its_sources_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hash_now() -> str:
+        source_hash.cache_clear()
+        (found,) = PettingZooScenario.file_hashes({"module": "forest.maze"}).values()
+        return found
+
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "forest").mkdir()
+    for name in ("__init__", "maze", "wolves"):
+        (tmp_path / "forest" / f"{name}.py").write_text("x = 1\n")
+    before = hash_now()
+    (tmp_path / "forest" / "notes.txt").write_text("buy milk")
+    same = hash_now()
+    (tmp_path / "forest" / "wolves.py").write_text("x = 2\n")
+    edited = hash_now()
+    (tmp_path / "forest" / "wolves.py").rename(tmp_path / "forest" / "foxes.py")
+
+    assert before == same
+    assert len({before, edited, hash_now()}) == 3
+    with pytest.raises(ModuleNotFoundError, match="no module named 'no_such_forest'"):
+        PettingZooScenario.file_hashes({"module": "no_such_forest.maze"})
+
+
+def test_a_single_file_has_a_hash_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for folder, text in (("a", "x = 1"), ("b", "x = 1"), ("c", "x = 2")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "lonely.py").write_text(text)
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(tmp_path / folder)
+            source_hash.cache_clear()
+            found.append(PettingZooScenario.file_hashes({"module": "lonely"}))
+
+    assert found[0] == found[1] != found[2]

@@ -14,7 +14,9 @@ from harness.report.curves import NamedPlot, plots
 from harness.report.header import header, overview
 from harness.report.notes import unavailable_notes
 from harness.report.section import section
-from harness.report.variants import variants
+from harness.report.study import find_studies
+from harness.report.study_section import study_section
+from harness.report.variants import Variant, variants
 from harness.status import State
 from harness.table import Run, load_runs
 
@@ -91,12 +93,17 @@ def build_report(grid: Grid, results: Path) -> Report:
     for run in runs:
         by_place.setdefault(run.cell.place, []).append(run)
     parts, figures = [header(grid, runs), overview(by_place)], list[NamedPlot]()
+    folder, places = f"figures/{quote(grid.name)}", list[tuple[Variant, ...]]()
     for place, found in by_place.items():
         if any(run.state is not State.UNAVAILABLE for run in found):
-            rows = variants(found)
-            drawn = plots(place, rows)
+            places.append(variants(found))
+            drawn = plots(place, places[-1])
             figures += drawn
-            parts.append(section(place, rows, drawn, f"figures/{quote(grid.name)}"))
+            parts.append(section(place, places[-1], drawn, folder))
+    for study in find_studies(places):
+        text, compared = study_section(study, folder)
+        figures += compared
+        parts.append(text)
     if unavailable := unavailable_notes(runs):
         parts.append(f"## Not available\n\n{unavailable}")
     return Report(text="\n\n".join(filter(None, parts)) + "\n", figures=tuple(figures))

@@ -38,10 +38,17 @@ def section(place: str, rows: Sequence[Variant], figures: Sequence[NamedPlot], f
         ]
     parts.append(notes(rows))
     for figure in figures:
-        parts.append(f"![{escape(figure.plot.title)}]({folder}/{figure.file})")
-        parts.append(f"*{escape(figure.caption)} Data sha256: {figure.plot.digest}.*")
+        parts += shown(figure, folder)
     parts += [sharing(rows), sizes(rows)]
     return "\n\n".join(filter(None, parts))
+
+
+def shown(figure: NamedPlot, folder: str) -> list[str]:
+    """Write a figure and its caption; ``folder`` is where figures lie, seen from the report."""
+    return [
+        f"![{escape(figure.plot.title)}]({folder}/{figure.file})",
+        f"*{escape(figure.caption)} Data sha256: {figure.plot.digest}.*",
+    ]
 
 
 def metric_decimals(scenario: Scenario, metric: str) -> int:

@@ -70,7 +70,7 @@ def test_the_paper_grid_holds_the_studies_of_agents_neighbors_and_selfishness():
     ids = {cell.id for cell in load_grid("paper").cells}
 
     assert {f"jungle,n_agents={n}/ltos,paper/seed=4" for n in (10, 30, 40, 50)} <= ids
-    assert {f"jungle,n_neighbors={n}/ltos/seed=9" for n in (1, 2, 4, 5)} <= ids
+    assert {f"jungle,n_neighbors={n},planes=true/ltos/seed=9" for n in (1, 2, 4, 5)} <= ids
     assert {f"prisoner/fixed_ltos,selfishness={s}/seed=0" for s in (1.0, 0.7, 0.3)} <= ids
     assert "traffic,network=shenzhen/qmix,paper/seed=0" in ids
 

@@ -25,6 +25,7 @@ from harness.arguments import (
     ResultsOption,
     ScenarioOption,
     TimeLimitOption,
+    TrackOption,
 )
 from harness.errors import ConfigurationError
 
@@ -61,6 +62,7 @@ def run(
     rerun: RerunOption = None,
     checkpoint_every: CheckpointOption = 120.0,
     time_limit: TimeLimitOption = None,
+    track: TrackOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,10 +85,13 @@ def run(
     request = Request(grid, only, results, as_json=as_json, rerun=_value(rerun))
     if dry_run:
         raise typer.Exit(show.plan(request))
-    n_workers = jobs or _n_cores()
     raise typer.Exit(
         run_grid(
-            request, n_workers=n_workers, checkpoint_every=checkpoint_every, time_limit=time_limit
+            request,
+            n_workers=jobs or _n_cores(),
+            checkpoint_every=checkpoint_every,
+            time_limit=time_limit,
+            track=track,
         )
     )
 

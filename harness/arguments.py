@@ -67,6 +67,15 @@ TimeLimitOption = Annotated[
         min=0.001, metavar="SECONDS", help="A cell that takes longer in one go has failed."
     ),
 ]
+TrackOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--track/--no-track",
+        show_default=False,
+        help="Show finished cells in MLflow as they come in. [default: if MLFLOW_TRACKING_URI is "
+        "set, or mlflow.db is in the folder of results]",
+    ),
+]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be done, like `plan`.")
 ]

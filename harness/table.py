@@ -46,6 +46,15 @@ def load_runs(grid: Grid, results: Path) -> tuple[Run, ...]:
     )
 
 
+def done_by_variant(runs: Iterable[Run]) -> list[list[RunResult]]:
+    """Return the results of the done runs, those of one place and variant together."""
+    groups: dict[tuple[str, str], list[RunResult]] = {}
+    for run in runs:
+        if run.result is not None:
+            groups.setdefault((run.cell.place, run.cell.variant), []).append(run.result)
+    return list(groups.values())
+
+
 def curve_table(runs: Iterable[Run]) -> pd.DataFrame:
     """Return the curves of the done runs: one row per run, evaluation and metric.
 

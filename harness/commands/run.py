@@ -1,6 +1,7 @@
 """The command that computes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 
@@ -18,19 +19,30 @@ from harness.commands.request import (
 )
 from harness.cost import Costs
 from harness.errors import ConfigurationError
-from harness.executor import Job, Summary, execute
+from harness.executor import Job, Summary, View, execute
 from harness.files import StorageError, check_writable
 from harness.grid import Grid
 from harness.live_view import LiveView
 from harness.log_view import LogView
 from harness.progress import Board
 from harness.status import State, Status, count, look
+from harness.tracking_setup import INSTALL, in_use, installed
 
 
 def run(
-    request: Request, *, n_workers: int, checkpoint_every: float, time_limit: float | None
+    request: Request,
+    *,
+    n_workers: int,
+    checkpoint_every: float,
+    time_limit: float | None,
+    track: bool | None,
 ) -> int:
-    """Compute what is to be computed, and say what became of it."""
+    """Compute what is to be computed, and say what became of it.
+
+    ``track`` says whether finished cells go to MLflow; None: if there is a tracker.
+    """
+    if track and not installed():
+        raise ConfigurationError(f"--track: MLflow is not installed: {INSTALL}")
     grid, statuses, folder = request.load()
     log, costs = console(stderr=True), Costs(statuses)
     jobs = [
@@ -44,8 +56,8 @@ def run(
     _announce(log, grid, statuses, jobs)
     summary = Summary()
     if jobs:
-        live = log.is_terminal and not log.is_dumb_terminal
-        with (LiveView if live else LogView)(Board(jobs, folder, n_workers), log) as view:
+        track = in_use(request.results) if track is None else track
+        with _view(request, grid, Board(jobs, folder, n_workers), log, track=track) as view:
             summary = execute(
                 jobs,
                 folder,
@@ -58,6 +70,21 @@ def run(
     if request.as_json:
         print_json({"grid": grid.name, "states": count(after), "cells": [*map(record, after)]})
     return _conclude(request, log, grid, after, summary)
+
+
+@contextmanager
+def _view(
+    request: Request, grid: Grid, board: Board, log: Console, *, track: bool
+) -> Iterator[View]:
+    live = log.is_terminal and not log.is_dumb_terminal
+    with (LiveView if live else LogView)(board, log) as view:
+        if not track:
+            yield view
+            return
+        from harness.follower import Follower  # not needed by most runs
+
+        with Follower(view, grid, request.results) as follower:
+            yield follower
 
 
 def _announce(log: Console, grid: Grid, statuses: Sequence[Status], jobs: Sequence[Job]) -> None:

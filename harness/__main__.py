@@ -13,12 +13,15 @@ from harness.arguments import (
     CheckOption,
     CheckpointOption,
     DryRunOption,
+    FormatOption,
     GridOption,
     JobsOption,
     JsonOption,
     Kind,
     KindArgument,
     OnlyOption,
+    OutOption,
+    RaggedOption,
     ReportsOption,
     Rerun,
     RerunOption,
@@ -184,6 +187,35 @@ def list_(
         raise ConfigurationError("--scenario: goes with `list methods` only")
     kinds = [kind.value] if kind is not None else [k.value for k in Kind]
     raise typer.Exit(catalog.list_(kinds, as_json=as_json))
+
+
+@app.command()
+def export(
+    form: FormatOption,
+    grid: GridOption = "quickstart",
+    only: OnlyOption = None,
+    results: ResultsOption = Path("results"),
+    out: OutOption = None,
+    allow_ragged: RaggedOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Hand results to other programs: tables, MLflow, marl-eval.
+
+    `csv` and `parquet` are two tables: `curves`, a row per evaluation and metric, and `runs`, a
+    row per cell. `mlflow` brings the tracker in line with the results; a second time it adds
+    nothing.
+
+    ```
+    python -m harness export --format csv --grid paper
+    python -m harness export --format mlflow --grid paper
+    python -m harness export --format marl-eval --grid paper --only 'label=paper'
+    ```
+    """
+    from harness.commands.export import export as export_grid
+    from harness.commands.request import Request
+
+    request = Request(grid, only, results, as_json=as_json)
+    raise typer.Exit(export_grid(request, form, out, allow_ragged=allow_ragged))
 
 
 def main(arguments: list[str] | None = None) -> None:

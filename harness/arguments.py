@@ -23,6 +23,15 @@ class Kind(StrEnum):
     GRIDS = "grids"
 
 
+class Form(StrEnum):
+    """What `export` can write."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    MARL_EVAL = "marl-eval"
+    MLFLOW = "mlflow"
+
+
 GridOption = Annotated[
     str,
     typer.Option(
@@ -90,5 +99,21 @@ ScenarioOption = Annotated[
     typer.Option(
         metavar="NAME",
         help="The scenario whose sizes `list methods` counts with. [default: prisoner]",
+    ),
+]
+FormatOption = Annotated[
+    Form,
+    typer.Option(
+        "--format", metavar="FORMAT", help="csv, parquet, marl-eval or mlflow.", show_choices=False
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of the files. [default: exports/GRID]"),
+]
+RaggedOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-ragged", help="marl-eval: cut to the methods, seeds and evaluations all have."
     ),
 ]

@@ -1,8 +1,7 @@
 """Takes finished cells to the tracker while others still run, in a thread of its own."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -11,8 +10,7 @@ from harness.executor import Job, View
 from harness.files import Failure
 from harness.grid import Grid
 from harness.outcome import Outcome
-from harness.result import RunResult
-from harness.table import done_by_variant, load_runs
+from harness.table import done_by_variant
 from harness.tracking import Tracker
 from harness.tracking_setup import TrackingError
 
@@ -81,16 +79,9 @@ class Follower:
                 while not self._finished.empty():
                     noted.append(self._finished.get())
                 over = None in noted
-                for results in self._variants([cell for cell in noted if cell is not None]):
+                cells = [cell for cell in noted if cell is not None]
+                for results in done_by_variant(self._grid, cells, self._results):
                     tracker = tracker or self._open(self._grid, self._results)
                     tracker.update(results)
         except TrackingError as error:
             self._view.say(f"not tracked: {error}; {CATCH_UP}")
-
-    def _variants(self, cells: Sequence[Cell]) -> Iterable[Sequence[RunResult]]:
-        """Return all valid results of the variants that cells belong to."""
-        wanted = {(cell.place, cell.variant) for cell in cells}
-        alike = tuple(c for c in self._grid.cells if (c.place, c.variant) in wanted)
-        return done_by_variant(
-            load_runs(replace(self._grid, cells=alike, unavailable={}), self._results)
-        )

@@ -1,7 +1,7 @@
 """The results table: every run of a grid, what became of it, and its figures in tidy form."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -46,13 +46,14 @@ def load_runs(grid: Grid, results: Path) -> tuple[Run, ...]:
     )
 
 
-def done_by_variant(runs: Iterable[Run]) -> list[list[RunResult]]:
-    """Return the results of the done runs, those of one place and variant together."""
-    groups: dict[tuple[str, str], list[RunResult]] = {}
-    for run in runs:
+def done_by_variant(grid: Grid, cells: Iterable[Cell], results: Path) -> list[list[RunResult]]:
+    """Return the valid results of every variant that one of the cells belongs to, all its seeds."""
+    groups: dict[tuple[str, str], list[RunResult]] = {(c.place, c.variant): [] for c in cells}
+    alike = tuple(cell for cell in grid.cells if (cell.place, cell.variant) in groups)
+    for run in load_runs(replace(grid, cells=alike, unavailable={}), results):
         if run.result is not None:
-            groups.setdefault((run.cell.place, run.cell.variant), []).append(run.result)
-    return list(groups.values())
+            groups[run.cell.place, run.cell.variant].append(run.result)
+    return [group for group in groups.values() if group]
 
 
 def curve_table(runs: Iterable[Run]) -> pd.DataFrame:

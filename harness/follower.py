@@ -11,8 +11,7 @@ from harness.files import Failure
 from harness.grid import Grid
 from harness.outcome import Outcome
 from harness.table import done_by_variant
-from harness.tracking import Tracker
-from harness.tracking_setup import TrackingError
+from harness.tracker import Tracker, TrackingError
 
 PATIENCE_S = 1.0  # before the user is told what is waited for
 CATCH_UP = "the results are safe; `export --format mlflow` catches up"

@@ -18,7 +18,7 @@ _ORIGINS = ("commit", "dirty", "cpu", "platform", "threads")
 
 
 class Point(NamedTuple):
-    """A figure at a step: of the environment for a run, of the count of seeds for a variant."""
+    """A figure at an environment step; at 0 if it is about the whole: MLflow draws it as a bar."""
 
     name: str
     value: float
@@ -51,7 +51,7 @@ class Entry:
 
 
 def seed_entry(grid: str, result: RunResult) -> Entry:
-    """Return the entry of one run: its settings, its curve over environment steps, its cost."""
+    """Return the entry of one run: its settings, its curve over environment steps, its costs."""
     cell = result.cell
     tables = {"options": all_options(cell), "config": result.config, "method": result.method}
     params = {
@@ -59,8 +59,8 @@ def seed_entry(grid: str, result: RunResult) -> Entry:
     }
     start_ms, end_ms = _times_ms(result)
     return Entry(
-        name=cell.id,
-        tags=variant_tags(grid, result) | _identity(result),
+        name=f"seed={cell.seed} {cell.place}/{cell.variant}",  # in a narrow column the seed counts
+        tags=_shared_tags(grid, result) | _identity(result),
         params=_shared_params(result) | {"seed": str(cell.seed)} | params,
         points=[point._replace(name=_metric_name(point.name)) for point in _points(result)],
         files=seed_files(result),
@@ -76,10 +76,10 @@ def variant_entry(grid: str, results: Sequence[RunResult]) -> Entry:
     finals = {name: [r.final(name) for r in results] for name in first.curve[-1]["metrics"]}
     return Entry(
         name=f"{first.cell.place}/{first.cell.variant}",
-        tags=variant_tags(grid, first),
+        tags=_shared_tags(grid, first),
         params=_shared_params(first),
         points=[
-            Point(_metric_name(f"final/{name}"), float(np.mean(values)), len(results))
+            Point(_metric_name(f"final/{name}"), float(np.mean(values)), 0)
             for name, values in finals.items()
         ],
         files=variant_files(results),
@@ -89,15 +89,14 @@ def variant_entry(grid: str, results: Sequence[RunResult]) -> Entry:
     )
 
 
-def variant_tags(grid: str, result: RunResult) -> dict[str, str]:
-    """Return the tags that find all runs of a result's variant."""
-    return {"grid": grid, "place": result.cell.place, "variant": result.cell.variant}
-
-
 def variant_fingerprint(results: Iterable[RunResult]) -> str:
     """Hash which results the entry of a variant rests on."""
     marks = sorted(f"{result.cell.id} {result.fingerprint}" for result in results)
     return hashlib.sha256("\n".join(marks).encode()).hexdigest()
+
+
+def _shared_tags(grid: str, result: RunResult) -> dict[str, str]:
+    return {"grid": grid, "place": result.cell.place, "variant": result.cell.variant}
 
 
 def _identity(result: RunResult) -> dict[str, str]:
@@ -123,11 +122,9 @@ def _points(result: RunResult) -> list[Point]:
         for kind, figures in (("eval", row["metrics"]), ("train", row["train"]))
         for name, value in figures.items()
     ]
-    last = result.curve[-1]["step"]
-    points += [Point(f"final/{n}", result.final(n), last) for n in result.curve[-1]["metrics"]]
+    points += [Point(f"final/{n}", result.final(n), 0) for n in result.curve[-1]["metrics"]]
     costs = {name: result.provenance.get(name) for name in _COSTS}
-    points += [Point(f"cost/{k}", value, last) for k, value in costs.items() if value is not None]
-    return points
+    return points + [Point(f"resources/{k}", v, 0) for k, v in costs.items() if v is not None]
 
 
 def _times_ms(result: RunResult) -> tuple[int, int]:

@@ -5,6 +5,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
+ARTIFACTS = "mlflow-artifacts"  # folder in that of the results, where no server is named
 INSTALL = "pip install -e '.[mlflow]'"
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -17,10 +18,6 @@ _PATIENCE = {  # with a server that is down, unless the user says otherwise; MLf
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
-
-
-class TrackingError(Exception):
-    """The tracker is not there or is broken; nothing is lost, the results lie elsewhere."""
 
 
 def installed() -> bool:

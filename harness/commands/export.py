@@ -15,8 +15,8 @@ from harness.grid import Grid, load_grid
 from harness.select import select
 from harness.status import State
 from harness.table import Run, done_by_variant, load_runs
-from harness.tracking import Tracker
-from harness.tracking_setup import INSTALL, TrackingError, installed
+from harness.tracker import Tracker, TrackingError
+from harness.tracking_setup import INSTALL, installed
 
 
 def export(request: Request, form: Form, out: Path | None, *, allow_ragged: bool) -> int:

@@ -16,8 +16,8 @@ from harness.files import Failure
 from harness.follower import Follower
 from harness.grid import Grid
 from harness.outcome import Outcome
-from harness.tracking import Tracker
-from harness.tracking_setup import TrackingError, in_use, tracking_uri
+from harness.tracker import Tracker, TrackingError
+from harness.tracking_setup import in_use, tracking_uri
 from recorded import cell, result
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
@@ -88,16 +88,16 @@ def read(folder):
     return Reader(tracking_uri(folder))
 
 
-def test_a_variant_is_a_run_and_each_seed_a_run_below_it(results, tmp_path):
-    of, second = CELLS[:2]
+def test_a_variant_is_a_run_and_each_seed_a_run_below_it(results):
+    of = CELLS[0]
 
-    fates = Tracker(GRID, results).update([done(of), done(second, final=0.5)])
+    fates = Tracker(GRID, results).update([done(of), done(CELLS[1], final=0.5)])
 
     reader = read(results)
     runs = reader.runs()
-    above, below = runs["prisoner/dqn"], runs[of.id]
+    above, below = runs["prisoner/dqn"], runs["seed=0 prisoner/dqn"]
     assert fates == ["added", "added"]
-    assert runs.keys() == {"prisoner/dqn", of.id, second.id}
+    assert runs.keys() == {"prisoner/dqn", "seed=0 prisoner/dqn", "seed=1 prisoner/dqn"}
     assert below.data.tags["mlflow.parentRunId"] == above.info.run_id
     assert below.data.tags["cell_id"] == of.id
     assert below.data.tags["commit"] == below.data.tags["mlflow.source.git.commit"] == "abc"
@@ -117,7 +117,7 @@ def test_curve_and_table_are_files_in_the_results_and_nothing_is_left_elsewhere(
 
     reader = read(results)
     runs = reader.runs()
-    curve = reader.file(runs[CELLS[0].id], "curve.csv", tmp_path).splitlines()
+    curve = reader.file(runs["seed=0 prisoner/dqn"], "curve.csv", tmp_path).splitlines()
     table = reader.file(runs["prisoner/dqn"], "table.csv", tmp_path).splitlines()
     assert curve[0] == "evaluation,episode,step,return,steps,collisions"
     assert len(curve) == 1 + len(done(CELLS[0]).curve)
@@ -140,7 +140,7 @@ def test_a_second_time_adds_nothing(results):
     assert {n: r.to_dictionary() for n, r in after.items()} == {
         n: r.to_dictionary() for n, r in before.items()
     }
-    assert len(reader.curve(after[CELLS[0].id], "final/return")) == 1
+    assert len(reader.curve(after["seed=0 prisoner/dqn"], "final/return")) == 1
     assert len(reader.curve(after["prisoner/dqn"], "final/return")) == 1
 
 
@@ -153,10 +153,10 @@ def test_another_fingerprint_replaces_the_run_and_the_old_one_is_in_the_trash(re
     reader = read(results)
     runs, trash = reader.runs(), reader.runs(trash=True)
     assert fates == ["replaced", "kept"]
-    assert runs[CELLS[0].id].data.tags["fingerprint"] == "new"
+    assert runs["seed=0 prisoner/dqn"].data.tags["fingerprint"] == "new"
     assert runs["prisoner/dqn"].data.metrics["final/return"] == pytest.approx((0.9 + 0.97) / 2)
-    assert trash[CELLS[0].id].data.metrics["final/return"] == 0.5
-    assert trash.keys() == {CELLS[0].id}
+    assert trash["seed=0 prisoner/dqn"].data.metrics["final/return"] == 0.5
+    assert trash.keys() == {"seed=0 prisoner/dqn"}
 
 
 def test_a_seed_that_comes_later_joins_the_others(results):
@@ -165,7 +165,8 @@ def test_a_seed_that_comes_later_joins_the_others(results):
     fates = Tracker(GRID, results).update([done(of, final=0.5 + n) for n, of in enumerate(CELLS)])
 
     runs = read(results).runs()
-    parents = {runs[of.id].data.tags["mlflow.parentRunId"] for of in CELLS}
+    below = [run for name, run in runs.items() if name.startswith("seed=")]
+    parents = {run.data.tags["mlflow.parentRunId"] for run in below}
     assert fates == ["kept", "added", "added"]
     assert parents == {runs["prisoner/dqn"].info.run_id}
     assert runs["prisoner/dqn"].data.metrics["final/return"] == pytest.approx(1.5)
@@ -173,7 +174,7 @@ def test_a_seed_that_comes_later_joins_the_others(results):
 
 def test_a_run_that_was_left_half_written_is_written_again(results, monkeypatch):
     tracker = Tracker(GRID, results)
-    monkeypatch.setattr(tracker._client, "log_text", dies)
+    monkeypatch.setattr(tracker._experiment._client, "log_text", dies)
     with pytest.raises(TrackingError, match="no room"):
         tracker.update([done(CELLS[0])])
     monkeypatch.undo()
@@ -182,7 +183,7 @@ def test_a_run_that_was_left_half_written_is_written_again(results, monkeypatch)
 
     runs = read(results).runs()
     assert fates == ["replaced"]
-    assert runs.keys() == {"prisoner/dqn", CELLS[0].id}
+    assert runs.keys() == {"prisoner/dqn", "seed=0 prisoner/dqn"}
     assert runs["prisoner/dqn"].data.tags.keys() >= {"fingerprint"}
 
 
@@ -216,7 +217,7 @@ def test_a_server_that_is_down_is_named_within_seconds(results, monkeypatch):
 
 
 def test_without_mlflow_the_message_says_how_to_get_it(results, monkeypatch):
-    monkeypatch.setattr("harness.tracking.installed", lambda: False)
+    monkeypatch.setattr("harness.tracker.installed", lambda: False)
 
     with pytest.raises(TrackingError, match=r"pip install -e '\.\[mlflow\]'"):
         Tracker(GRID, results)

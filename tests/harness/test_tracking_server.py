@@ -111,17 +111,17 @@ def test_a_run_appears_on_the_server_as_it_is_in_the_results(tmp_path, server):
     path = "experiments/get-by-name?experiment_name=ltos-bench/mine"
     experiment = ask(server, path)["experiment"]
     runs = ask(server, "runs/search", experiment_ids=[experiment["experiment_id"]])["runs"]
-    by_name = {run["info"]["run_name"]: run for run in runs}
+    by_id = {tag_of(run, "cell_id"): run for run in runs if tag_of(run, "cell_id")}
+    above = {run["info"]["run_id"] for run in runs if not tag_of(run, "cell_id")}
     assert "not tracked" not in log
     assert f"{server}: 0 added, 0 replaced, 4 kept" in again.stdout
     cells = load_grid(tmp_path / "mine.toml").cells
-    assert by_name.keys() == {of.id for of in cells} | {f"{of.place}/{of.variant}" for of in cells}
+    assert by_id.keys() == {of.id for of in cells}
+    assert len(above) == 2
     for of in cells:
-        run, stored = by_name[of.id], load_result(result_path(tmp_path / "results/mine", of))
-        tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
-        parent = by_name[f"{of.place}/{of.variant}"]["info"]["run_id"]
-        assert tags["mlflow.parentRunId"] == parent
-        assert tags["fingerprint"] == stored.fingerprint
+        run, stored = by_id[of.id], load_result(result_path(tmp_path / "results/mine", of))
+        assert tag_of(run, "mlflow.parentRunId") in above
+        assert tag_of(run, "fingerprint") == stored.fingerprint
         assert curve(server, run) == [(r["step"], r["metrics"]["return"]) for r in stored.curve]
         assert run["info"]["artifact_uri"].startswith("mlflow-artifacts:")
     assert sum(1 for _ in (tmp_path / "artifacts").rglob("curve.csv")) == 4
@@ -129,6 +129,10 @@ def test_a_run_appears_on_the_server_as_it_is_in_the_results(tmp_path, server):
     assert not (tmp_path / "results" / "mlflow.db").exists()
 
 
-def curve(server, run):
+def tag_of(run, name):
+    return next((tag["value"] for tag in run["data"]["tags"] if tag["key"] == name), None)
+
+
+def curve(uri, run):
     path = f"metrics/get-history?run_id={run['info']['run_id']}&metric_key=eval/return"
-    return [(point["step"], point["value"]) for point in ask(server, path)["metrics"]]
+    return [(point["step"], point["value"]) for point in ask(uri, path)["metrics"]]

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from harness.arguments import (
+    CellArgument,
     CheckOption,
     CheckpointOption,
     DryRunOption,
@@ -29,6 +30,7 @@ from harness.arguments import (
     ScenarioOption,
     TimeLimitOption,
     TrackOption,
+    UptoOption,
 )
 from harness.errors import ConfigurationError
 
@@ -216,6 +218,33 @@ def export(
 
     request = Request(grid, only, results, as_json=as_json)
     raise typer.Exit(export_grid(request, form, out, allow_ragged=allow_ragged))
+
+
+@app.command()
+def replay(
+    cell: CellArgument,
+    grid: GridOption = "quickstart",
+    results: ResultsOption = Path("results"),
+    upto: UptoOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a stored cell again and compare it with its result, bit for bit.
+
+    The result stays as it is. Where the two part, the first evaluation that differs is named, and
+    what has changed since; the exit code is then 3.
+
+    ```
+    python -m harness replay prisoner/ltos/seed=0 --grid paper
+    python -m harness replay prisoner/ltos/seed=0 --grid paper --upto 5 --json
+    ```
+    """
+    from harness.threads import use_one_thread
+
+    use_one_thread()  # as in workers: before anything numerical is imported
+    from harness.commands.replay import replay as run_again
+    from harness.commands.request import Request
+
+    raise typer.Exit(run_again(Request(grid, None, results, as_json=as_json), cell, upto))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -117,3 +117,10 @@ RaggedOption = Annotated[
         "--allow-ragged", help="marl-eval: cut to the methods, seeds and evaluations all have."
     ),
 ]
+CellArgument = Annotated[
+    str, typer.Argument(metavar="CELL", help="Name of the cell, as `status --json` shows it.")
+]
+UptoOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Compare the first N evaluations only. [default: all]"),
+]

@@ -15,12 +15,9 @@ from pebble import ProcessPool
 
 from harness.cell import Cell
 from harness.outcome import Outcome
+from harness.threads import ONE_THREAD
 from harness.worker import work
 
-ONE_THREAD = {
-    f"{library}_NUM_THREADS": "1"
-    for library in ("OMP", "MKL", "OPENBLAS", "NUMBA", "VECLIB_MAXIMUM")
-}
 PRELOAD = ["torch", "torch._dynamo", "harness.worker"]  # the first Adam step imports dynamo
 
 _worker: dict[str, Any] = {}  # in a worker: ``stop``, the flag it shares with the parent

@@ -1,0 +1,13 @@
+"""One thread per process: cells are what runs in parallel, and sums depend on their order."""
+
+import os
+
+ONE_THREAD = {
+    f"{library}_NUM_THREADS": "1"
+    for library in ("OMP", "MKL", "OPENBLAS", "NUMBA", "VECLIB_MAXIMUM")
+}
+
+
+def use_one_thread() -> None:
+    """Tell numerical libraries to use one thread; heeded by those not yet imported."""
+    os.environ.update(ONE_THREAD)

@@ -302,6 +302,48 @@ BUGS = (
         "alpha ** np.where(reachable, distance, 0.0)",
         "tests/methods/test_rewards.py -k nobody",
     ),
+    Bug(
+        "an edit of somebody's environment leaves its results valid",
+        "harness/result.py",
+        "if issubclass(scenario, RestsOnFiles):",
+        "if False:",
+        "tests/harness/test_own_environment.py -k stale",
+    ),
+    Bug(
+        "an agent may die before the others",
+        "scenarios/pettingzoo.py",
+        "if not (told >= set(self._agents) and len(ended) == len(self._agents)):",
+        "if not told >= set(self._agents):",
+        "tests/scenarios/test_pettingzoo.py -k another_kind",
+    ),
+    Bug(
+        "somebody's environment starts every episode alike",
+        "scenarios/pettingzoo.py",
+        "seed=int(rng.integers(2**31))",
+        "seed=0 * int(rng.integers(2**31))",
+        "tests/scenarios/test_every_scenario.py -k diary",
+    ),
+    Bug(
+        "an end by the environment's own step limit is taken for an end state",
+        "scenarios/pettingzoo.py",
+        "terminated = all(terminations[agent] for agent in self._agents)",
+        "terminated = bool(ended)",
+        "tests/scenarios/test_pettingzoo.py",
+    ),
+    Bug(
+        "a study puts places of different budgets together",
+        "harness/report/study.py",
+        "found[replace(cell, options=others).place, option]",
+        "found[cell.scenario, option]",
+        "tests/harness/test_study.py -k together",
+    ),
+    Bug(
+        "a study shows the papers' points beside settings of our own",
+        "harness/report/study.py",
+        "{} if one.cell.fields else _stated",
+        "_stated",
+        "tests/harness/test_study.py -k own_settings",
+    ),
 )
 
 

@@ -119,6 +119,7 @@ def test_every_command_has_help_with_an_example(call, command):
         (["list", "things"], "things"),
         (["list", "methods", "--scenario", "prisonr"], "did you mean 'prisoner'?"),
         (["list", "methods", "--scenario", "traffic"], "not built yet"),
+        (["list", "methods", "--scenario", "pettingzoo"], "it needs options (module, max_steps)"),
         (["list", "grids", "--scenario", "prisoner"], "--scenario"),
         (["rum"], "rum"),
     ],

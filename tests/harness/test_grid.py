@@ -184,6 +184,7 @@ def test_what_is_planned_is_unavailable_and_its_options_stay_as_written(write):
         (sweep(options__max_steps='"9"'), "sweep[0].options.max_steps: "),
         (sweep(options__max_steps="0"), "sweep[0].options: max_steps is 0; an episode needs"),
         (sweep(options__max_steps="[]"), "sweep[0].options.max_steps: an empty list"),
+        (sweep(options__max_steps="nan"), "sweep[0].options.max_steps: should be finite numbers"),
         (sweep(options__episodes="9"), "sweep[0].options.episodes: that is a budget's name"),
         (sweep(fields__taw="0.5"), "sweep[0].fields.taw: dqn has no such field; did you mean"),
         (sweep(fields__tau='"x"'), "sweep[0].fields: "),

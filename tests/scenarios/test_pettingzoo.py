@@ -133,7 +133,8 @@ class Toy:
         if self.t == self.dies:
             ended[self.possible_agents[1]] = True
         rewards = {agent: float(action) for agent, action in actions.items()}
-        return self.look(), rewards, ended, dict.fromkeys(ended, False), self.infos()
+        cut = dict.fromkeys(self.possible_agents, self.t >= self.odd.get("limit", 99))
+        return self.look(), rewards, ended, cut, self.infos()
 
 
 @pytest.fixture(autouse=True)
@@ -178,6 +179,15 @@ def test_an_end_of_its_own_is_an_end() -> None:
     ts = [scenario.step(np.array([0, 0, 0])) for _ in range(2)][-1]
 
     assert (ts.truncated, ts.terminated) == (False, True)
+
+
+def test_a_step_limit_of_its_own_is_no_end_state() -> None:
+    scenario = PettingZooScenario(module=FAKE, max_steps=9, limit=2)
+    scenario.reset(np.random.default_rng(0))
+
+    ts = [scenario.step(np.array([0, 0, 0])) for _ in range(2)][-1]
+
+    assert (ts.truncated, ts.terminated) == (True, False)
 
 
 def test_random_play_is_the_floor_and_no_bound_is_known() -> None:

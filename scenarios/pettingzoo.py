@@ -122,7 +122,7 @@ class PettingZooScenario:
         ended = [a for a in self._agents if a not in told or terminations[a] or truncations[a]]
         if not (told >= set(self._agents) and len(ended) == len(self._agents)):
             self._refuse_gone(ended)
-        reward = np.array([rewards[agent] for agent in self._agents], np.float32)
+        reward = np.array([rewards[agent] for agent in self._agents], np.float32).ravel()
         self._return += float(reward.mean())
         terminated = all(terminations[agent] for agent in self._agents)
         return self._timestep(obs, infos, reward, terminated=terminated, ended=bool(ended))
@@ -139,9 +139,14 @@ class PettingZooScenario:
         """Play a random episode; return its return and a hash of all it showed."""
         rng, seen = np.random.default_rng(seed), hashlib.sha256()
         ts = self.reset(rng)
+        if ts.obs.shape[1] != self._spec.n_features:
+            raise ValueError(
+                f"module {self._module!r}: an observation has {ts.obs.shape[1]} numbers, its "
+                f"space {self._spec.n_features}; they must be as many"
+            )
         while not ts.last:
-            ts = self.step(_random(ts, rng))
             seen.update(ts.obs.tobytes() + ts.reward.tobytes() + ts.action_mask.tobytes())
+            ts = self.step(_random(ts, rng))
         return self._return, seen.digest()
 
     def _refuse_gone(self, agents: Sequence[str]) -> None:

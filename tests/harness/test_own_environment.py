@@ -196,6 +196,18 @@ def test_workers_find_the_environment_in_the_working_directory(here):
     assert "by rounds" in report
 
 
+def test_scenarios_are_listed_without_importing_any_environment():
+    code = "import sys, scenarios; print(*scenarios.SCENARIOS, *sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    loaded = set(done.stdout.split())
+    assert "pettingzoo" in loaded  # the name in the table ...
+    assert not {"gymnasium", "mpe2", "pettingzoo.utils", "torch"} & loaded  # ... and no more
+
+
 def example():
     pytest.importorskip("mpe2", reason="mpe2, an optional extra, is absent")
     return load_grid(EXAMPLE)

@@ -214,10 +214,15 @@ def test_random_play_is_the_floor_and_no_bound_is_known() -> None:
         ({"actions": "box"}, "actions are Box.* must be Discrete"),
         ({"observations": "discrete"}, "observations are .* must be a Box"),
         ({"drifts": True}, "two episodes from the same seed differ"),
+        ({"observations": "long"}, "an observation has 2 numbers, its space 7; they must be as"),
     ],
 )
 def test_an_environment_of_another_kind_is_refused(options: dict[str, Any], message: str) -> None:
-    known = {"box": spaces.Box(0, 1, (2,)), "discrete": spaces.Discrete(4)}
+    known = {
+        "box": spaces.Box(0, 1, (2,)),
+        "discrete": spaces.Discrete(4),
+        "long": spaces.Box(0, 1, (7,)),
+    }
     chosen = {k: known.get(v, v) if isinstance(v, str) else v for k, v in options.items()}
 
     with pytest.raises(ValueError, match=message):

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from harness.cell import Cell
 from harness.published import BOUND, Published, find_published, load_published
+from harness.report.notes import collapsed
 from harness.report.variants import Variant, labels
 from harness.result import all_options
 from scenarios import SCENARIOS
@@ -65,6 +66,7 @@ class Line:
         finals: The final values of the runs, at each value of the option where there are any.
         done: Runs with a result, over all values of the option.
         asked: Runs asked for; 0 for the bound, which no run makes.
+        collapsed: Values of the option at which sharing has collapsed in some of the runs.
         stated: What the papers state, at each value where they do.
     """
 
@@ -74,15 +76,12 @@ class Line:
     finals: Mapping[float, Float[np.ndarray, "seeds"]]
     done: int
     asked: int
+    collapsed: frozenset[float]
     stated: Mapping[float, Sequence[Published]]
 
 
 def find_studies(places: Sequence[Sequence[Variant]]) -> tuple[Study, ...]:
-    """Find the places that differ in one numeric option.
-
-    Args:
-        places: The method variants of every place.
-    """
+    """Find the places, each given by its variants, that differ in one numeric option."""
     found: defaultdict[tuple[str, str], dict[float, Sequence[Variant]]] = defaultdict(dict)
     for rows in places:
         cell = rows[0].cell
@@ -119,6 +118,7 @@ def bound_line(study: Study, built: Mapping[float, Scenario]) -> Line:
         finals=known,
         done=0,
         asked=0,
+        collapsed=frozenset(),
         stated=_stated(study, BOUND),
     )
 
@@ -133,6 +133,7 @@ def _variant_line(study: Study, label: str, title: str, rows: Mapping[float, Var
         finals={x: values for x, values in finals.items() if values.size},
         done=sum(map(len, finals.values())),
         asked=sum(len(row.runs[label]) for row in rows.values()),
+        collapsed=frozenset(x for x, row in rows.items() if collapsed(row.results(label))),
         stated={} if one.cell.fields else _stated(study, one.cell.method),  # at their settings
     )
 

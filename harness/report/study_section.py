@@ -6,12 +6,13 @@ from harness.plot import Curve, Plot, Stated
 from harness.report.comparison import papers, sources
 from harness.report.curves import NamedPlot, file_name, rounded
 from harness.report.markdown import NOTHING, escape, mean_text, table
+from harness.report.notes import COLLAPSED
 from harness.report.section import metric_decimals, shown
 from harness.report.study import Line, Study, bound_line, variant_lines
 from harness.stats import summarize
 from scenarios import SCENARIOS
 
-_READING = "Seeds: done of asked over all values."
+_READING = f"Seeds: done of asked over all values. {COLLAPSED}: sharing collapsed in some runs."
 _CAPTION = "Final values: mean over the seeds, band from their least to their most."
 
 
@@ -45,8 +46,7 @@ def study_section(study: Study, folder: str) -> tuple[str, list[NamedPlot]]:
 def _table(study: Study, lines: Sequence[Line], places: int) -> str:
     body = []
     for line in lines:
-        title, values = escape(line.title), [line.finals.get(x) for x in study.rows]
-        means = [NOTHING if v is None else mean_text(summarize(v), places) for v in values]
+        title, means = escape(line.title), [_mean(line, x, places) for x in study.rows]
         if line.finals:
             body.append([title, *means, f"{line.done}/{line.asked}" if line.asked else ""])
         if line.stated:
@@ -55,6 +55,13 @@ def _table(study: Study, lines: Sequence[Line], places: int) -> str:
             )
     heads = [f"{escape(study.option)} = {x:g}" for x in study.rows]
     return table(["method", *heads, "seeds"], body)
+
+
+def _mean(line: Line, x: float, places: int) -> str:
+    if x not in line.finals:
+        return NOTHING
+    mark = f" {COLLAPSED}" if x in line.collapsed else ""
+    return mean_text(summarize(line.finals[x]), places) + mark
 
 
 def _sources(lines: Sequence[Line]) -> str:

@@ -68,8 +68,13 @@ budget = { episodes = 4, evaluations = 2, evaluation_episodes = 1 }
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
+def here(folder) -> Path:
     pytest.importorskip("gymnasium", reason="gymnasium, of an optional extra, is absent")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "match", raising=False)
@@ -143,8 +148,8 @@ def test_a_wrong_option_is_refused_while_the_grid_is_planned(here, old, new, say
     assert says in str(caught.value)
 
 
-def test_what_is_not_installed_is_unavailable_with_the_command_that_installs_it(here, capsys):
-    grid = rewritten(here, '"match"', '"no_such_maze.maze_v0"')
+def test_what_is_not_installed_is_unavailable_with_the_command_that_installs_it(folder, capsys):
+    grid = rewritten(folder, '"match"', '"no_such_maze.maze_v0"')
 
     (reason,) = set(grid.unavailable.values())
     assert len(grid.unavailable) == len(grid.cells) == 4
@@ -154,10 +159,11 @@ def test_what_is_not_installed_is_unavailable_with_the_command_that_installs_it(
             main([command, "--grid", "mine.toml"])
         assert ended.value.code == 0
     assert "4 unavailable" in capsys.readouterr().err
-    assert "pip install no_such_maze" in (here / "reports/mine.md").read_text()
+    assert "pip install no_such_maze" in (folder / "reports/mine.md").read_text()
 
 
-def test_nothing_in_square_brackets_gets_lost_on_the_console(here, capsys, monkeypatch):
+@pytest.mark.usefixtures("folder")
+def test_nothing_in_square_brackets_gets_lost_on_the_console(capsys, monkeypatch):
     def needs_the_extra(module, options):
         raise ModuleNotFoundError("`pip install 'ltos-bench[pettingzoo]'`")
 

@@ -206,6 +206,16 @@ def test_only_methods_with_two_values_have_a_line_and_missing_runs_are_counted(t
     assert "DGN" not in rows
 
 
+def test_collapsed_sharing_is_flagged_where_it_happened(tmp_path):
+    cells = [jungle(n_agents=n) for n in (10, 30)]
+    for cell, share in zip(cells, (0.05, 0.5), strict=True):
+        recorded.result(cell, 0.5, share=share).save(tmp_path / "trial")
+
+    rows = table(build_report(grid(*cells), tmp_path).text, "## jungle by n_agents")
+
+    assert rows["LToS"] == ["0.500 †", "0.500", "2/2"]
+
+
 def test_policies_that_do_not_learn_stand_in_the_table_only(tmp_path):
     finals = {jungle("random", n_agents=n): 0.1 for n in (10, 30)}
 

@@ -24,6 +24,10 @@ class Training:
     ``while not training.done: row = training.advance()`` is a whole run. Between two calls the
     state can be saved and loaded, and the run continues bit for bit.
 
+    Args:
+        cell: What to run.
+        parts: Scenario and method, where they have no name yet; else those that the cell names.
+
     Attributes:
         episode: Training episodes played.
         step: Environment steps while training.
@@ -32,10 +36,9 @@ class Training:
         evaluate_s: Seconds spent evaluating.
     """
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, parts: tuple[Scenario, Method] | None = None) -> None:
         self.cell = cell
-        self.scenario = SCENARIOS[cell.scenario](**dict(cell.options))
-        self.method = build_method(cell, self.scenario)
+        self.scenario, self.method = _parts(cell) if parts is None else parts
         self.n_evaluations = cell.budget.evaluations if self.method.learns else 1
         self._world = stream(cell.seed, Purpose.TRAIN_WORLD)
         self._act = stream(cell.seed, Purpose.TRAIN_ACT)
@@ -149,10 +152,20 @@ class Training:
 
 def build_method(cell: Cell, scenario: Scenario) -> Method:
     """Build the cell's method, with its hyperparameters and streams, for a scenario."""
-    method, config, rngs = METHODS[cell.method], load_config(cell), method_rngs(cell.seed)
+    return make_method(METHODS[cell.method], load_config(cell), cell.seed, scenario)
+
+
+def make_method(method: type[Method], config: Any, seed: int, scenario: Scenario) -> Method:
+    """Make a method for a scenario, with streams grown from a seed."""
+    rngs = method_rngs(seed)
     if issubclass(method, Reference):
         return method(scenario.spec, config, rngs, policies=scenario.references())
     return method(scenario.spec, config, rngs)
+
+
+def _parts(cell: Cell) -> tuple[Scenario, Method]:
+    scenario = SCENARIOS[cell.scenario](**dict(cell.options))
+    return scenario, build_method(cell, scenario)
 
 
 def run_cell(cell: Cell) -> list[dict[str, Any]]:

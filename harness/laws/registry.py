@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from harness.laws import Build, action_laws, scenario_laws
+from harness.laws import Build, acting_laws, action_laws, learning_laws, scenario_laws
+from harness.laws.subject import Subject
 
 SCENARIO_LAWS: Mapping[str, Callable[[Build], None]] = MappingProxyType(
     {
@@ -35,5 +36,39 @@ SCENARIO_LAWS: Mapping[str, Callable[[Build], None]] = MappingProxyType(
             action_laws.an_action_out_of_range_is_refused, side=side
         )
         for side in ("below", "above")
+    }
+)
+
+METHOD_LAWS: Mapping[str, Callable[[Subject], None]] = MappingProxyType(
+    {
+        law.__name__: law
+        for law in (
+            learning_laws.it_describes_itself,
+            learning_laws.it_says_what_it_costs,
+            acting_laws.scores_are_finite_one_per_agent_and_action,
+            acting_laws.scores_are_pure,
+            acting_laws.traces_have_one_row_per_agent,
+            acting_laws.exploration_draws_from_the_stream_it_is_given,
+            learning_laws.it_learns,
+            learning_laws.its_figures_are_finite_and_some_are_reported,
+            learning_laws.same_seed_same_run,
+            learning_laws.every_seed_is_a_sample_of_its_own,
+            learning_laws.evaluation_leaves_training_alone,
+        )
+    }
+    | {
+        f"it_plays_allowed_actions, {how}": partial(
+            acting_laws.it_plays_allowed_actions, explore=how == "exploring"
+        )
+        for how in ("exploring", "greedy")
+    }
+    | {
+        f"{law.__name__}, {graph} graph": partial(law, graph=graph)
+        for law in (
+            acting_laws.nobody_knows_more_than_hops_allow,
+            acting_laws.with_shared_parameters_agents_are_exchangeable,
+            learning_laws.save_and_load_continue_bit_for_bit,
+        )
+        for graph in ("path", "drawn")
     }
 )

@@ -124,3 +124,11 @@ UptoOption = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Compare the first N evaluations only. [default: all]"),
 ]
+PluginScenarioOption = Annotated[
+    str | None,
+    typer.Option("--scenario", metavar="NAME|MODULE:CLASS", help="Hold this scenario to the laws."),
+]
+PluginMethodOption = Annotated[
+    str | None,
+    typer.Option("--method", metavar="NAME|MODULE:CLASS", help="Hold this method to the laws."),
+]

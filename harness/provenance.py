@@ -20,7 +20,8 @@ def code_and_machine() -> dict[str, Any]:
     return {
         "commit": commit,
         "dirty": dirty,
-        "packages": {"python": platform.python_version()} | {n: _version(n) for n in _PACKAGES},
+        "packages": {"python": platform.python_version()}
+        | {n: installed_version(n) for n in _PACKAGES},
         "cpu": _cpu_model(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
@@ -54,7 +55,8 @@ def _git(source: Path, *arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """Return the version of an installed package; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

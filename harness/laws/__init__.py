@@ -26,17 +26,18 @@ class NotApplicable(Exception):  # noqa: N818  # likewise
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of a law.
+    """What was looked at and how it is.
 
     Attributes:
-        law: Its sentence.
-        verdict: Whether it holds.
-        reason: Why it does not, or has nothing to say; else empty.
+        name: What; of a law its sentence.
+        verdict: ``ok``, ``failed`` or, of a law, ``violated``; ``note`` is worth knowing and no
+            fault.
+        detail: What was found, or why.
     """
 
-    law: str
-    verdict: Literal["ok", "violated", "not applicable"]
-    reason: str = ""
+    name: str
+    verdict: Literal["ok", "note", "failed", "violated", "not applicable"]
+    detail: str = ""
 
 
 def check(laws: Mapping[str, Callable[[T], None]], subject: T) -> Iterator[Finding]:

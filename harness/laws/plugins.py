@@ -37,7 +37,10 @@ def find_scenario(name: str) -> Build:
     """
     if name in SCENARIOS:
         return SCENARIOS[name]
-    return _imported("--scenario", name, SCENARIOS)
+    build: Build = _imported("--scenario", name, SCENARIOS)
+    if not callable(build):
+        raise ConfigurationError(f"--scenario {name}: cannot be called to build a scenario")
+    return build
 
 
 def find_method(name: str) -> Subject:
@@ -94,7 +97,10 @@ def _values(name: str, method: type[Method]) -> dict[str, Value]:
     values = {n: f.default for n, f in fields.items() if f.default is not dataclasses.MISSING}
     path = Path(inspect.getfile(method)).with_suffix(".toml")
     if path.exists():
-        table = tomllib.loads(path.read_text()).get("default", {}).get("all", {})
+        try:
+            table = tomllib.loads(path.read_text()).get("default", {}).get("all", {})
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{path}: no valid TOML: {error}") from None
         values |= {key: frozen(value) for key, value in table.items()}
     for key in values.keys() - fields.keys():
         raise ConfigurationError(

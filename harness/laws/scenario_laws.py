@@ -15,7 +15,9 @@ from scenarios.base import Scenario
 def it_is_a_scenario_and_describes_itself(build: Build) -> None:
     """Description, version, metrics; headlines come first, with a floor and, if known, a bound."""
     scenario = build()
-    require(isinstance(scenario, Scenario), "a part of the contract is missing")
+    parts = [*Scenario.__annotations__, *(name for name in vars(Scenario) if name[0] != "_")]
+    missing = [name for name in parts if not hasattr(scenario, name)]
+    require(not missing, f"lacks {', '.join(missing)}")
     require(scenario.description, "description is empty")
     require(scenario.version, "version is empty")
     headline = [name for name, info in scenario.metric_info.items() if info.headline]

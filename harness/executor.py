@@ -27,11 +27,13 @@ class Job:
         cell: Which.
         expected_s: What it will probably cost [s].
         replaces: Modification time [ns] of the result it is to replace; None without one.
+        for_policy: Whether it is run for its policy alone.
     """
 
     cell: Cell
     expected_s: float
     replaces: int | None = None
+    for_policy: bool = False
 
 
 @runtime_checkable
@@ -89,7 +91,7 @@ def execute(
         pending: dict[Future[Outcome], Job] = {
             team.pool.schedule(
                 run_in_worker,
-                args=(job.cell, folder, checkpoint_every, job.replaces),
+                args=(job.cell, folder, checkpoint_every, job.replaces, job.for_policy),
                 timeout=time_limit,
             ): job
             for job in sorted(jobs, key=lambda job: -job.expected_s)
@@ -122,8 +124,7 @@ def _settle(future: Future[Outcome], job: Job, folder: Path, summary: Summary, v
     elif isinstance(error, BrokenProcessPool):
         summary.obstacle = summary.obstacle or f"the worker processes could not go on: {error}"
     else:
-        failure = describe(error, job.cell)
-        summary.failures[job.cell] = failure
+        summary.failures[job.cell] = failure = describe(error, job.cell)
         path = CellFiles.of(folder, job.cell).failure
         try:
             with storing(path):

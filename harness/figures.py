@@ -1,4 +1,4 @@
-"""Draws learning curves and studies as SVG; matplotlib lives only here.
+"""Draws learning curves and studies as SVG; episodes are drawn by :mod:`scenarios.pictures`.
 
 The same data give the same file, and the hash of the data stands in the file's metadata.
 """

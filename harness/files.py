@@ -3,11 +3,10 @@
 import errno
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -37,6 +36,7 @@ class CellFiles:
         checkpoint: All state at the end of an evaluation.
         lock: Held by the worker that runs the cell. It stays: removing it would let two in.
         failure: Why the cell failed last time.
+        policy: What the finished run learned; see ``harness.kept_policy``.
     """
 
     result: Path
@@ -44,12 +44,13 @@ class CellFiles:
     checkpoint: Path
     lock: Path
     failure: Path
+    policy: Path
 
     @classmethod
     def of(cls, folder: Path, cell: Cell) -> "CellFiles":
         """Return the files of ``cell`` in a grid's folder of results."""
         stem = folder / cell.id
-        suffixes = (".json", ".jsonl", ".pt", ".lock", ".failed.json")
+        suffixes = (".json", ".jsonl", ".pt", ".lock", ".failed.json", ".policy.pt")
         return cls(*(stem.with_name(stem.name + suffix) for suffix in suffixes))
 
 
@@ -81,8 +82,7 @@ class Failure:
 def load_failure(path: Path) -> Failure | None:
     """Return a cell's last failure; None without one, or when it cannot be read."""
     try:
-        record: Mapping[str, Any] = json.loads(path.read_text())
-        return Failure(**record)
+        return Failure(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None
 

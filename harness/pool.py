@@ -69,11 +69,17 @@ def workers(n_workers: int) -> Iterator[Workers]:
 
 
 def run_in_worker(
-    cell: Cell, folder: Path, checkpoint_every: float, replaces: int | None
+    cell: Cell, folder: Path, checkpoint_every: float, replaces: int | None, for_policy: bool
 ) -> Outcome:
     """Run ``work`` in a worker process."""
-    stop = _worker["stop"]
-    return work(cell, folder, checkpoint_every, lambda: bool(stop.value), replaces=replaces)
+    return work(
+        cell,
+        folder,
+        checkpoint_every,
+        lambda: bool(_worker["stop"].value),
+        replaces=replaces,
+        for_policy=for_policy,
+    )
 
 
 def _initialize(stop: Any) -> None:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from methods import METHODS
 from methods.base import Method, State, generator_state, set_generator_state
 from methods.reference import Reference
 from scenarios import SCENARIOS
-from scenarios.base import Scenario
+from scenarios.base import Actions, Scenario, Timestep
 
 
 class Training:
@@ -100,7 +100,7 @@ class Training:
         self.episode += 1
 
     def _evaluate(self) -> dict[str, Any]:
-        played = [self._evaluation_episode(k) for k in range(self.cell.budget.evaluation_episodes)]
+        played = [self._played_and_traced(k) for k in range(self.cell.budget.evaluation_episodes)]
         episodes = {name: [m[name] for m, _ in played] for name in played[0][0]}
         metrics = {name: float(np.mean(values)) for name, values in episodes.items()}
         for name in played[0][1]:
@@ -114,17 +114,26 @@ class Training:
             row["traces"] = {k: v.round(4).tolist() for k, v in played[0][1].items()}
         return row
 
-    def _evaluation_episode(self, k: int) -> tuple[Mapping[str, float], dict[str, np.ndarray]]:
-        """Play evaluation episode k: the same world at every evaluation and for every method."""
+    def evaluation_episode(self, k: int) -> Iterator[tuple[Timestep, Actions | None]]:
+        """Play evaluation episode k: the same world at every evaluation and for every method.
+
+        Yields:
+            Each timestep with what the agents are about to do; the last one with None.
+        """
         world = stream(self.cell.seed, Purpose.EVAL_WORLD, k)
         act = stream(self.cell.seed, Purpose.EVAL_ACT, self.evaluation, k)
-        traces: defaultdict[str, list[np.ndarray]] = defaultdict(list)
         ts = self.scenario.reset(world)
         while not ts.last:
             actions = self.method.act(ts, act, explore=False)
-            for name, value in self.method.traces().items():
-                traces[name].append(value)
+            yield ts, actions
             ts = self.scenario.step(actions)
+        yield ts, None
+
+    def _played_and_traced(self, k: int) -> tuple[Mapping[str, float], dict[str, np.ndarray]]:
+        traces: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+        for ts, _ in self.evaluation_episode(k):
+            for name, value in ({} if ts.last else self.method.traces()).items():
+                traces[name].append(value)
         return self.scenario.metrics(), {name: np.array(v) for name, v in traces.items()}
 
     def state_dict(self) -> State:

@@ -10,6 +10,7 @@ from harness.cell import Cell
 from harness.checkpoint import DamagedCheckpoint, load_checkpoint, save_checkpoint
 from harness.failure import failure_kind
 from harness.files import CellFiles, held, storing
+from harness.kept_policy import keep_policy
 from harness.outcome import Outcome
 from harness.record import Meter, assemble
 from harness.result import DamagedResult, fingerprint, load_result
@@ -26,8 +27,9 @@ def work(
     stop: Callable[[], bool],
     *,
     replaces: int | None = None,
+    for_policy: bool = False,
 ) -> Outcome:
-    """Compute a cell's result, unless somebody has it or is at it.
+    """Compute a cell's result and keep its policy, unless somebody has it or is at it.
 
     Args:
         cell: What to run.
@@ -36,6 +38,7 @@ def work(
         stop: Asked after each evaluation; True means: checkpoint and come back.
         replaces: Modification time [ns] of a result that is to be computed again although it is
             there; the new one takes its place when it is whole.
+        for_policy: Run the cell for its policy; a result that is there stays.
 
     Raises:
         StorageError: The folder cannot be written.
@@ -48,10 +51,10 @@ def work(
         if not mine:
             return Outcome(state="busy", metrics={})
         found, notes = _found(files.result, cell, replaces)
-        if found is not None:
+        if found is not None and not for_policy:
             return found
         files.failure.unlink(missing_ok=True)
-        outcome = _run(cell, folder, checkpoint_every, stop)
+        outcome = _run(cell, folder, checkpoint_every, stop, for_policy=for_policy)
         return replace(outcome, notes=(*notes, *outcome.notes))
 
 
@@ -69,7 +72,9 @@ def _found(path: Path, cell: Cell, replaces: int | None) -> tuple[Outcome | None
     return Outcome(state="found", metrics=result.curve[-1]["metrics"], wall_s=wall_s), ()
 
 
-def _run(cell: Cell, folder: Path, checkpoint_every: float, stop: Callable[[], bool]) -> Outcome:
+def _run(
+    cell: Cell, folder: Path, checkpoint_every: float, stop: Callable[[], bool], *, for_policy: bool
+) -> Outcome:
     files, mark = CellFiles.of(folder, cell), fingerprint(cell)
     training, stream, meter, notes = _restore(cell, files, mark)
     meter.start()
@@ -88,14 +93,15 @@ def _run(cell: Cell, folder: Path, checkpoint_every: float, stop: Callable[[], b
             metrics = stream.rows[-1]["metrics"]
             return Outcome(state="stopped", metrics=metrics, notes=tuple(notes))
     result = assemble(cell, mark, training, stream.rows, meter.read())
-    with storing(files.result):
-        result.save(folder)
+    if not (for_policy and files.result.exists()):
+        with storing(files.result):
+            result.save(folder)
     files.stream.unlink()
     files.checkpoint.unlink(missing_ok=True)
+    keep_policy(folder, training)
     metrics, wall_s = result.curve[-1]["metrics"], result.provenance["wall_s"]
-    return Outcome(
-        state="done", metrics=metrics, wall_s=wall_s, notes=(*notes, *_collapse(metrics))
-    )
+    notes += _collapse(metrics)
+    return Outcome(state="done", metrics=metrics, wall_s=wall_s, notes=tuple(notes))
 
 
 def _advance(training: Training, stream: Stream, files: CellFiles) -> None:

@@ -109,6 +109,14 @@ class Method(ABC):
         """What is worth keeping, per agent, of the step just acted on."""
         return {}
 
+    def share_out(self, ts: Timestep) -> Float32[np.ndarray, "agents shares"] | None:
+        """Return which part of its reward each agent gives to whom, at the step just acted on.
+
+        By neighbor slot of ``ts``, the agent's own part first; rows sum to one. None where rewards
+        are not shared.
+        """
+        return None
+
     @abstractmethod
     def state_dict(self) -> State:
         """Everything that training needs to continue bit for bit, between two episodes.

@@ -126,9 +126,12 @@ class FixedLToS(QLearner):
 
     def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
         """Put the transition and its shares into replay."""
+        self._replay.add(ts, actions, next_ts, share=self.share_out(ts))
+
+    def share_out(self, ts: Timestep) -> Float32[np.ndarray, "agents shares"]:
+        """Return the shares in force, by slot, the agent's own first."""
         around = self.neighborhood(torch.from_numpy(ts.neighbors).unsqueeze(0))
-        share = even_shares(around.present, self._selfishness)
-        self._replay.add(ts, actions, next_ts, share=share[0])
+        return even_shares(around.present, self._selfishness)[0].numpy()
 
     def _with_share(self, seen: Seen) -> Seen:
         present = self.neighborhood(seen.neighbors).present
@@ -289,10 +292,6 @@ class LToS(FixedLToS):
             share = torch.where(held.view(-1, 1, 1), batch["share"], share)
         return seen._replace(share=share)
 
-    def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
-        """Put the transition and its shares into replay."""
-        self._replay.add(ts, actions, next_ts, share=self._share[0])
-
     def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
         """Learn on the low level as every Q-learner, and on the high level when due."""
         metrics = super().observe(ts, actions, next_ts)
@@ -337,6 +336,10 @@ class LToS(FixedLToS):
     def traces(self) -> Mapping[str, Float32[np.ndarray, "agents"]]:
         """Return the share each agent keeps."""
         return {"selfishness": self._share[0, :, 0].numpy().copy()}
+
+    def share_out(self, ts: Timestep) -> Float32[np.ndarray, "agents shares"]:
+        """Return the shares held, by slot, the agent's own first."""
+        return self._share[0].numpy().copy()
 
     def state_dict(self) -> State:
         """Return the state of both levels."""

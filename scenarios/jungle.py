@@ -23,6 +23,7 @@ from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_action
 from scenarios.graph import check_degree
 from scenarios.kernels import jungle as kernels
 from scenarios.kernels import jungle_references as policies
+from scenarios.snapshots import JungleSnapshot
 
 N_AGENTS = 20  # "N = 20"
 FOODS_PER_AGENT = (3, 5)  # "#agents/#foods = 5/3"
@@ -160,6 +161,10 @@ class Jungle:
             "stay": lambda ts, rng: np.zeros(n_agents, np.int64),
         }
 
+    def snapshot(self) -> JungleSnapshot:
+        """Return where everything stands."""
+        return JungleSnapshot(self._position.copy(), self._food.copy(), len(self._occupant))
+
     def _play(self, actions: Actions, step: int) -> Timestep:
         spec = self._spec
         obs = np.zeros((spec.n_agents, spec.n_features), np.int8)
@@ -176,15 +181,9 @@ class Jungle:
         self._step, self._total = step, self._total + total
         self._over = self._step >= spec.max_steps
         return Timestep(
-            obs=obs,
-            graph=graph,
-            neighbors=neighbors,
-            action_mask=self._all_allowed.copy(),
-            reward=reward,
-            terminated=False,
-            truncated=self._over,
-            step=self._step,
-        )
+            obs=obs, graph=graph, neighbors=neighbors, action_mask=self._all_allowed.copy(),
+            reward=reward, terminated=False, truncated=self._over, step=self._step,
+        )  # fmt: skip
 
 
 def _check_map(n_agents: int, n_foods: int, map_size: int) -> None:

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
-from scenarios.kernels.routing import NONE, Packets
+from scenarios.kernels.routing import FIRST, NONE, Network, Packets, State
 
 
 def rate_per_step(rates: Sequence[float], max_steps: int) -> Float64[np.ndarray, "steps"]:
@@ -44,6 +44,21 @@ def draw_packets(
         behind=np.full(len(birth), NONE),
         visited=np.zeros((len(birth), n_agents), np.bool_),
     )
+
+
+def under_way(
+    net: Network, packets: Packets, state: State, now: int
+) -> tuple[Int64[np.ndarray, "packets 2"], Float64[np.ndarray, "packets"]]:
+    """Return between which routers each packet on a link travels, and which part it has covered."""
+    n, n_slots = net.neighbors.shape
+    link, progress = [], []
+    for i, slot in np.ndindex(n, n_slots):
+        packet = state.ends[n + i * n_slots + slot, FIRST]
+        while packet != NONE:
+            link.append((i, net.neighbors[i, slot]))
+            progress.append(1 - (packets.due[packet] - now) / net.transit[i, slot])
+            packet = packets.behind[packet]
+    return np.array(link, np.int64).reshape(-1, 2), np.array(progress, np.float64)
 
 
 def unhindered(

@@ -22,6 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
+from scenarios.snapshots import PrisonerSnapshot
 
 N_CELLS = 9  # not in the papers: BURLAP's corridor
 STARTS = (3, 5)  # "start on two sides of the middle of a grid corridor"
@@ -121,6 +122,10 @@ class Prisoner:
             "cooperate": lambda ts, rng: COOPERATE.copy(),
             "defect": lambda ts, rng: DEFECT.copy(),
         }
+
+    def snapshot(self) -> PrisonerSnapshot:
+        """Return where both agents are."""
+        return PrisonerSnapshot(tuple(self._position))
 
     def _timestep(self, reward: np.ndarray, *, terminated: bool) -> Timestep:
         truncated = not terminated and self._step >= self._max_steps

@@ -23,13 +23,14 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int16, Int64
+from jaxtyping import Float32, Float64, Int16
 
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
 from scenarios.kernels import routing as kernels
-from scenarios.packets import draw_packets, rate_per_step, unhindered
+from scenarios.packets import draw_packets, rate_per_step, under_way, unhindered
 from scenarios.references import floor_at_random
-from scenarios.topology import cost_by_slot, links, load_topology, transit_steps
+from scenarios.snapshots import RoutingSnapshot
+from scenarios.topology import cost_by_slot, empty_obs, links, load_topology, transit_steps
 
 RATES = (1.0, 10 / 3, 1.0)  # Table 3 [packets per step]
 MAX_STEPS = 300  # Table 3: "0 - 100", "100 - 200", "200 - 300"
@@ -78,13 +79,14 @@ class Routing:
         self._rates = rate_per_step(rates, max_steps)
         network = load_topology(topology, coordinates)
         self._graph, self._neighbors = network.graph, network.neighbors
+        self._names, self._place = network.names, network.place
         transit = transit_steps(network, km_per_step)
         self._net = links(network, transit)
         self._km = cost_by_slot(network, network.length_km)
         self._hops = cost_by_slot(network, np.where(network.graph, 1.0, np.inf))
         n, n_slots = network.neighbors.shape
         self._seen = 2 * n + 1 + n_slots * (1 + n)
-        self._template = _template(network.neighbors, self._seen)
+        self._template = empty_obs(network.neighbors, self._seen)
         scale = np.ones(self._template.shape[1], np.float32)
         scale[3 * n + 1 : n + self._seen] = LINK_SCALE
         self._spec = Spec(
@@ -165,6 +167,12 @@ class Routing:
             ),
         }
 
+    def snapshot(self) -> RoutingSnapshot:
+        """Return where the packets are."""
+        link, progress = under_way(self._net, self._packets, self._state, self._step)
+        waiting = self._state.waiting.copy()
+        return RoutingSnapshot(self._names, self._place, waiting, link, progress)
+
     def _timestep(
         self, obs: Int16[np.ndarray, "agents features"], reward: Float32[np.ndarray, "agents"]
     ) -> Timestep:
@@ -186,15 +194,3 @@ def _cheapest(ts: Timestep, cost: Float64[np.ndarray, "agents agents slots"]) ->
     n = len(cost)
     destination = ts.obs[:, n : 2 * n].argmax(axis=1)  # 0 for an empty queue: any slot will do
     return np.where(ts.action_mask, cost[np.arange(n), destination], np.inf).argmin(axis=1)
-
-
-def _template(
-    neighbors: Int64[np.ndarray, "agents slots"], n_seen: int
-) -> Int16[np.ndarray, "agents features"]:
-    """Return an observation of an empty network: own index and neighbors, both one-hot."""
-    n, n_slots = neighbors.shape
-    obs = np.zeros((n, n + n_seen + n_slots * n), np.int16)
-    obs[:, :n] = np.eye(n)
-    for i, slot in np.argwhere(neighbors >= 0):
-        obs[i, n + n_seen + slot * n + neighbors[i, slot]] = 1
-    return obs

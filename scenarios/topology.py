@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int16, Int64
 
 from scenarios import graph as graphs
 from scenarios.kernels.routing import Network
@@ -30,12 +30,14 @@ class Topology:
         names: Name of each router.
         graph: Who is linked, with the diagonal.
         neighbors: The same as slots, nearest first, ties by index, -1 where absent.
+        place: Latitude and longitude of each router, in the chosen coordinates [degrees].
         length_km: Great circle between linked routers; infinite between others [km].
     """
 
     names: tuple[str, ...]
     graph: Bool[np.ndarray, "agents agents"]
     neighbors: Int64[np.ndarray, "agents slots"]
+    place: Float64[np.ndarray, "agents 2"]
     length_km: Float64[np.ndarray, "agents agents"]
 
 
@@ -78,6 +80,7 @@ def load_topology(name: str, coordinates: str) -> Topology:
         names=tuple(str(node["name"]) for node in nodes),
         graph=graph,
         neighbors=graphs.slots(graph, length_km),
+        place=np.array(place),
         length_km=length_km,
     )
 
@@ -127,6 +130,18 @@ def links(topology: Topology, transit: Float64[np.ndarray, "agents agents"]) -> 
         back[i, slot] = np.flatnonzero(topology.neighbors[j] == i)[0]
         steps[i, slot] = transit[i, j]
     return Network(neighbors=topology.neighbors, back=back, transit=steps)
+
+
+def empty_obs(
+    neighbors: Int64[np.ndarray, "agents slots"], n_seen: int
+) -> Int16[np.ndarray, "agents features"]:
+    """Return an observation of an empty network: own index and neighbors, both one-hot."""
+    n, n_slots = neighbors.shape
+    obs = np.zeros((n, n + n_seen + n_slots * n), np.int16)
+    obs[:, :n] = np.eye(n)
+    for i, slot in np.argwhere(neighbors >= 0):
+        obs[i, n + n_seen + slot * n + neighbors[i, slot]] = 1
+    return obs
 
 
 def _coordinates(node: Mapping[str, Any], coordinates: str, name: str) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.arguments import Form
+from harness.cli.arguments import Form
 from harness.commands.request import OK, Request, console, print_json
 from harness.commands.steps import steps
 from harness.errors import ConfigurationError

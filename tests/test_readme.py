@@ -16,3 +16,24 @@ def test_every_line_of_the_headline_table_stands_in_the_report():
 
     assert len(lines) > 5
     assert [line for line in lines if line not in report] == []
+
+
+def test_every_picture_of_the_readme_exists_and_is_below_a_megabyte():
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+
+    assert {Path(name).suffix for name in shown} >= {".gif", ".png", ".svg"}
+    assert {name: (ROOT / name).stat().st_size for name in shown if large(ROOT / name)} == {}
+
+
+def test_every_picture_of_the_docs_is_shown_with_the_command_that_drew_it():
+    readme = (ROOT / "README.md").read_text()
+    drawn = [path.relative_to(ROOT) for path in (ROOT / "docs" / "pictures").iterdir()]
+
+    assert len(drawn) >= 3
+    for path in drawn:
+        assert f"({path})" in readme
+        assert f"--out {path}" in readme
+
+
+def large(path: Path) -> bool:
+    return path.stat().st_size >= 2**20

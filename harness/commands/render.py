@@ -47,7 +47,7 @@ def render(order: Order) -> int:
     cell = _find_cell(order, grid)
     try:
         _check(order, cell)
-        picture = load_picture(cell.scenario)
+        picture = _picture(cell)
         episode = _play(order, grid, cell, log)
         content = _draw(order, picture, episode, cell, log)
         with storing(order.out):
@@ -92,6 +92,13 @@ def _check(order: Order, cell: Cell) -> None:
     if order.out.is_dir():
         raise ConfigurationError(f"--out {order.out}: is a folder")
     check_writable(order.out.parent)
+
+
+def _picture(cell: Cell) -> Picture:
+    try:
+        return load_picture(cell.scenario)
+    except ValueError as error:
+        raise ConfigurationError(f"{cell.id}: {error}") from None
 
 
 def _play(order: Order, grid: Grid, cell: Cell, log: Console) -> Episode:

@@ -77,8 +77,7 @@ def _draw_attacks(axes: Axes, actions: Int64[np.ndarray, "agents"], seen: Jungle
     standing |= {tuple(cell): "agent" for cell in seen.position.tolist()}
     colors = [ATTACKS[standing.get(tuple(cell), "nothing")][0] for cell in end.tolist()]
     wedges = style.wedges(
-        start[:, ::-1].astype(np.float64), end[:, ::-1].astype(np.float64),
-        np.full(len(at), ATTACK),
+        start[:, ::-1].astype(np.float64), end[:, ::-1].astype(np.float64), ATTACK / 2, ATTACK / 2,
         facecolors=colors, edgecolors=style.BLACK, linewidths=0.6, zorder=5,
     )  # fmt: skip
     axes.add_collection(wedges, autolim=False)
@@ -91,7 +90,7 @@ def _explain(figure: FigureBase, frame: Frame) -> None:
         style.sign("o", "agent", fill, edge=style.BLACK),
         style.sign("s", "food", style.GREEN),
         *(style.sign(">", label, color, edge=style.BLACK) for color, label in ATTACKS.values()),
-        Patch(color=style.GREY, label="from an agent to\none of its neighbors")
+        Patch(color=style.GREY, label="from an agent (broad)\nto one of its neighbors")
         if frame.share_out is None
         else Patch(color=style.ORANGE, label="gives to a neighbor:\nthe broader, the more"),
     ]
@@ -102,4 +101,4 @@ def _explain(figure: FigureBase, frame: Frame) -> None:
     figure.text(LEFT, 0.04, f"so far\n{eats:.0f} bites of food\n{attacks:.0f} hits on agents")
 
 
-PICTURE = Picture(draw=draw, size=lambda episode: (WIDTH, HEIGHT), still=0.5, fps=8)
+PICTURE = Picture(draw=draw, size=lambda episode: (WIDTH, HEIGHT), still=0.5, fps=8.0)

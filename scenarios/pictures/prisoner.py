@@ -19,6 +19,7 @@ START, END = -2.0, N_CELLS + 4.8  # of the figure [cells]
 STEP_COLUMN, KEEPS_COLUMN, REWARD_COLUMN = -0.8, N_CELLS + 0.6, N_CELLS + 3.0  # [cells]
 COLORS = (style.BLUE, style.VERMILLION)  # of the agents
 GOAL = f"goal ({GOAL_REWARD:+.0f}; a step {STEP_REWARD:+.2f})"
+ARROW = 0.4  # width of an arrow [rows]
 SHARE = 0.36  # width of the wedge of a share of 1 [rows]
 
 
@@ -74,7 +75,7 @@ def _draw_agents(axes: Axes, row: int, frame: Frame, points: float) -> None:
         edges = style.edge_wedges(place, frame, SHARE, 0.0)
         axes.add_collection(edges, autolim=False)
         to = place + np.where(frame.actions == RIGHT, 0.75, -0.75)[:, np.newaxis] * (1, 0)
-        wedges = style.wedges(place, to, np.full(len(place), 0.4), facecolor=COLORS, zorder=3)
+        wedges = style.wedges(place, to, ARROW / 2, ARROW / 2, facecolor=COLORS, zorder=3)
         axes.add_collection(wedges, autolim=False)
     axes.scatter(
         place[:, 0], place[:, 1], s=points**2, c=COLORS, edgecolors=style.BLACK, linewidths=0.8,
@@ -113,4 +114,4 @@ def _explain(figure: FigureBase, axes: Axes, y: float, *, shares: bool) -> None:
     style.legend(figure, handles, "lower center", n_columns=3)
 
 
-PICTURE = Picture(draw=draw, size=size, still=1.0, fps=1)
+PICTURE = Picture(draw=draw, size=size, still=1.0, fps=1.0)

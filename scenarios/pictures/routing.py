@@ -87,7 +87,9 @@ def _draw_routers(axes: Axes, frame: Frame, place: Float64[np.ndarray, "agents 2
 def _explain(figure: FigureBase, frame: Frame) -> None:
     known = "selfishness" in frame.traces
     handles = [
-        style.sign("o", "router, with the packets in its queue", "none", edge=style.BLACK),
+        style.sign(
+            "o", "router, with the number of packets in its queue", "none", edge=style.BLACK
+        ),
         style.sign("o", "packet on a link, driving on the right", style.BLUE, points=3.5),
     ]
     if frame.share_out is not None:
@@ -98,9 +100,9 @@ def _explain(figure: FigureBase, frame: Frame) -> None:
     if known:
         style.selfishness_bar(figure, figure.add_axes((0.45, 0.05, 0.16, 0.025)))
     m, seen = frame.metrics, frame.snapshot
-    delay = f"{m['delay']:.1f} steps each" if m["throughput"] else "-"
-    figure.text(0.68, 0.03, f"delivered {m['throughput']:.0f}, delay {delay}\n"
+    delay = f", mean delay {m['delay']:.1f} steps" if m["throughput"] else ""
+    figure.text(0.68, 0.03, f"delivered {m['throughput']:.0f}{delay}\n"
                 f"under way {len(seen.link)}, waiting {seen.waiting.sum()}")  # fmt: skip
 
 
-PICTURE = Picture(draw=draw, size=lambda episode: (WIDTH, HEIGHT), still=0.5, fps=10)
+PICTURE = Picture(draw=draw, size=lambda episode: (WIDTH, HEIGHT), still=0.5, fps=10.0)

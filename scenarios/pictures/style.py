@@ -62,7 +62,8 @@ def right_of(
 def wedges(
     start: Float64[np.ndarray, "edges 2"],
     end: Float64[np.ndarray, "edges 2"],
-    width: Float64[np.ndarray, "edges"],
+    right: float | Float64[np.ndarray, "edges"],
+    left: float | Float64[np.ndarray, "edges"],
     **looks: Any,
 ) -> PolyCollection:
     """Return directed edges as wedges: broad where they start, a point where they end.
@@ -70,11 +71,14 @@ def wedges(
     Args:
         start: x and y of the broad end.
         end: x and y of the point.
-        width: Of the broad end, in the same units.
+        right: What of the broad end lies to the right on the way to the point, in the same units.
+        left: What of it lies to the left.
         looks: How the collection is to look, as matplotlib has it.
     """
-    side = right_of(start, end) * width[:, np.newaxis] / 2
-    return PolyCollection(list(np.stack((start - side, end, start + side), axis=1)), **looks)
+    side, n = right_of(start, end), len(start)
+    right, left = (np.broadcast_to(width, n)[:, np.newaxis] for width in (right, left))
+    corners = np.stack((start - side * left, end, start + side * right), axis=1)
+    return PolyCollection(list(corners), **looks)
 
 
 def edge_wedges(
@@ -92,11 +96,11 @@ def edge_wedges(
     """
     agent, slot = np.nonzero(frame.ts.neighbors >= 0)
     start, end = place[agent], place[frame.ts.neighbors[agent, slot]]
-    width, color = np.full(len(agent), plain), GREY
-    if frame.share_out is not None:
-        width, color = share * frame.share_out[agent, slot + 1].astype(np.float64), ORANGE
-    start = start + right_of(start, end) * width[:, np.newaxis] / 2
-    return wedges(start, end, width, color=color, linewidths=0, alpha=0.8)
+    looks: dict[str, Any] = {"linewidths": 0, "alpha": 0.8}
+    if frame.share_out is None:
+        return wedges(start, end, plain, 0.0, color=GREY, **looks)
+    width = share * frame.share_out[agent, slot + 1].astype(np.float64)
+    return wedges(start, end, width, 0.0, color=ORANGE, **looks)
 
 
 def sign(marker: str, label: str, fill: str, *, edge: str = "none", points: float = 8) -> Artist:

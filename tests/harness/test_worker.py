@@ -54,13 +54,13 @@ def whole(tmp_path) -> RunResult:
     return load(tmp_path / "whole", short())
 
 
-def test_a_cell_leaves_its_result_and_nothing_else_but_the_lock(tmp_path):
+def test_a_cell_leaves_its_result_its_policy_and_nothing_else_but_the_lock(tmp_path):
     outcome = work(short(), tmp_path, 0.0, never)
 
     files = CellFiles.of(tmp_path, short())
     assert outcome.state == "done"
     assert outcome.wall_s > 0
-    assert sorted(files.result.parent.iterdir()) == [files.result, files.lock]
+    assert sorted(files.result.parent.iterdir()) == [files.result, files.lock, files.policy]
 
 
 def test_the_result_is_what_the_training_loop_returned(tmp_path):

@@ -17,6 +17,7 @@ from harness.laws.registry import METHOD_LAWS
 from harness.laws.subject import probe, train
 from harness.runner import build_method
 from methods import METHODS
+from methods.base import Method
 from scenarios import SCENARIOS
 
 EVERY = sorted(METHODS)
@@ -24,6 +25,7 @@ SCORES_ARE_LOGITS = {  # their critics are looked at in tests of their own
     "neurcomm", "ia2c", "consenet", "ippo", "mappo", "ip", "lio",
 }  # fmt: skip
 LEARNERS = [name for name in EVERY if METHODS[name].learns]
+SHARING_REWARDS = [name for name in EVERY if METHODS[name].share_out is not Method.share_out]
 ALLOWED = [law for law in METHOD_LAWS if law.startswith("it_plays_allowed_actions")]
 
 
@@ -96,3 +98,19 @@ def test_truncation_bootstraps_and_termination_does_not(name):
         expected[ends] = probe(method, scenario).mean()
 
     assert expected["terminated"] < 1 < expected["truncated"]
+
+
+@pytest.mark.parametrize("name", SHARING_REWARDS)
+@pytest.mark.parametrize("n_neighbors", [None, 2])
+def test_what_agents_keep_and_give_adds_up_and_goes_to_neighbors_only(name, n_neighbors):
+    method, scenario = registered_method(name).made(n_neighbors=n_neighbors)
+    train(method, scenario, episodes=4)
+    ts, act = scenario.reset(np.random.default_rng(0)), np.random.default_rng(0)
+    while not ts.last:
+        actions = method.act(ts, act, explore=False)
+        share = method.share_out(ts)
+        assert share.shape == (scenario.spec.n_agents, scenario.spec.n_neighbors + 1)
+        np.testing.assert_allclose(share.sum(axis=1), 1, rtol=1e-5)
+        assert (share[:, 1:][ts.neighbors < 0] == 0).all()
+        assert (share >= 0).all()
+        ts = scenario.step(actions)

@@ -90,7 +90,7 @@ def _explain(figure: FigureBase, frame: Frame) -> None:
         style.sign("o", "agent", fill, edge=style.BLACK),
         style.sign("s", "food", style.GREEN),
         *(style.sign(">", label, color, edge=style.BLACK) for color, label in ATTACKS.values()),
-        Patch(color=style.GREY, label="from an agent (broad)\nto one of its neighbors")
+        Patch(color=style.GRAY, label="from an agent (broad)\nto one of its neighbors")
         if frame.share_out is None
         else Patch(color=style.ORANGE, label="gives to a neighbor:\nthe broader, the more"),
     ]

@@ -61,7 +61,7 @@ def _row_height(episode: Episode) -> float:
 def _draw_corridor(axes: Axes, row: int, text: float) -> None:
     for cell in range(N_CELLS):
         fill = style.LIGHT_GREEN if cell in GOALS else "white"
-        square = Rectangle((cell - 0.5, row - 0.36), 1, 0.72, facecolor=fill, edgecolor=style.GREY)
+        square = Rectangle((cell - 0.5, row - 0.36), 1, 0.72, facecolor=fill, edgecolor=style.GRAY)
         square.set_linewidth(0.8)
         axes.add_patch(square)
     axes.text(STEP_COLUMN, row, str(row), va="center", ha="right", fontsize=text)
@@ -105,7 +105,7 @@ def _explain(figure: FigureBase, axes: Axes, y: float, *, shares: bool) -> None:
     axes.text(STEP_COLUMN, y, "step", ha="right", va="bottom")
     axes.text(REWARD_COLUMN + 0.55, y, "reward\nso far", ha="center", va="bottom")
     handles: list[Artist] = [
-        Patch(facecolor=style.LIGHT_GREEN, edgecolor=style.GREY, label=GOAL),
+        Patch(facecolor=style.LIGHT_GREEN, edgecolor=style.GRAY, label=GOAL),
         style.sign(">", "is about to go", style.BLACK),
     ]
     if shares:

@@ -17,10 +17,9 @@ from matplotlib.lines import Line2D
 from scenarios.pictures.base import Frame
 
 # Okabe and Ito's colors
-BLACK, GREY, PALE = "#000000", "#7F7F7F", "#D9D9D9"
-BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
+BLACK, GRAY, PALE = "#000000", "#7F7F7F", "#D9D9D9"
+BLUE, GREEN, LIGHT_GREEN = "#0072B2", "#009E73", "#A6DCCB"
 VERMILLION, ORANGE, YELLOW = "#D55E00", "#E69F00", "#F0E442"
-LIGHT_GREEN = "#A6DCCB"
 SELFISHNESS = "cividis"  # from blue, gives all, to yellow, keeps all
 SMALL, NORMAL = 8.0, 9.0  # sizes of text [points]
 
@@ -84,7 +83,7 @@ def wedges(
 def edge_wedges(
     place: Float64[np.ndarray, "agents 2"], frame: Frame, share: float, plain: float
 ) -> PolyCollection:
-    """Return the edges of the graph: wedges as wide as the shares given, or all alike and grey.
+    """Return the edges of the graph: wedges as wide as the shares given, or all alike and gray.
 
     Each lies on the right side of its way, so that those of both directions can be told apart.
 
@@ -98,7 +97,7 @@ def edge_wedges(
     start, end = place[agent], place[frame.ts.neighbors[agent, slot]]
     looks: dict[str, Any] = {"linewidths": 0, "alpha": 0.8}
     if frame.share_out is None:
-        return wedges(start, end, plain, 0.0, color=GREY, **looks)
+        return wedges(start, end, plain, 0.0, color=GRAY, **looks)
     width = share * frame.share_out[agent, slot + 1].astype(np.float64)
     return wedges(start, end, width, 0.0, color=ORANGE, **looks)
 

@@ -101,9 +101,9 @@ def test_truncation_bootstraps_and_termination_does_not(name):
 
 
 @pytest.mark.parametrize("name", SHARING_REWARDS)
-@pytest.mark.parametrize("n_neighbors", [None, 2])
-def test_what_agents_keep_and_give_adds_up_and_goes_to_neighbors_only(name, n_neighbors):
-    method, scenario = registered_method(name).made(n_neighbors=n_neighbors)
+@pytest.mark.parametrize("options", [{}, {"n_neighbors": 2}], ids=["line", "drawn graph"])
+def test_what_agents_keep_and_give_adds_up_and_goes_to_neighbors_only(name, options):
+    method, scenario = registered_method(name).made(**options)
     train(method, scenario, episodes=4)
     ts, act = scenario.reset(np.random.default_rng(0)), np.random.default_rng(0)
     while not ts.last:

@@ -18,8 +18,10 @@ EVERY_METHOD = "*"
 Planned = Mapping[str, Mapping[str, str]]
 
 
-def expand(where: str, sweep: Sweep, planned: Planned) -> Iterator[tuple[Cell, str | None]]:
+def expand(where: str, sweep: Sweep, planned: Planned) -> Iterator[tuple[Cell, str | None, bool]]:
     """Yield the cells of a sweep, each with the reason why it cannot be run, if there is one.
+
+    The last item says whether the reason is this machine's, which lacks something.
 
     Args:
         where: File and key of the sweep, for messages.
@@ -46,6 +48,7 @@ def expand(where: str, sweep: Sweep, planned: Planned) -> Iterator[tuple[Cell, s
                         label=sweep.label or sweep.preset,
                     ),
                     reason,
+                    place.lacking,
                 )
 
 

@@ -23,6 +23,7 @@ class Grid:
         tuning: Whether it runs on tuning seeds, which are never reported.
         cells: All cells, in the order of the file, also those that cannot be run.
         unavailable: Why some of the cells cannot be run.
+        lacking: Those of them that only need what is not on this machine.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Grid:
     tuning: bool
     cells: tuple[Cell, ...]
     unavailable: Mapping[Cell, str]
+    lacking: frozenset[Cell] = frozenset()
 
 
 def shipped_grids() -> dict[str, Path]:
@@ -46,11 +48,11 @@ def load_grid(name_or_path: str | Path) -> Grid:
             key and what would be right.
     """
     path, sources = _grid_path(str(name_or_path)), dict[Cell, str]()
-    file, unavailable = read_grid_file(path), dict[Cell, str]()
+    file, unavailable, lacking = read_grid_file(path), dict[Cell, str](), set[Cell]()
     for index, sweep in enumerate(file.sweep):
         where = f"{path}: {key_text('sweep', index)}"
         check_seeds(where, sweep.seeds, tuning=file.tuning)
-        for cell, reason in expand(where, sweep, planned()):
+        for cell, reason, local in expand(where, sweep, planned()):
             if cell in sources:
                 raise ConfigurationError(
                     f"{where}: names cell {cell.id} again, after {sources[cell]}; each cell can "
@@ -59,6 +61,8 @@ def load_grid(name_or_path: str | Path) -> Grid:
             sources[cell] = key_text("sweep", index)
             if reason is not None:
                 unavailable[cell] = reason
+            if local:
+                lacking.add(cell)
     if not sources:
         raise ConfigurationError(f"{path}: no method can play any of the scenarios: no cells")
     return Grid(
@@ -67,6 +71,7 @@ def load_grid(name_or_path: str | Path) -> Grid:
         tuning=file.tuning,
         cells=tuple(sources),
         unavailable=unavailable,
+        lacking=frozenset(lacking),
     )
 
 

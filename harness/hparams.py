@@ -20,7 +20,8 @@ PRESETS = ("paper", "default", "tuned")
 def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
     """Return the hyperparameters of a preset: ``[<preset>.all]`` under ``[<preset>.<scenario>]``.
 
-    ``tuned`` is what ``tune --write`` changed over ``default``.
+    ``tuned`` is what ``tune --write`` changed over ``default``. A field that has a default in its
+    Config (see ``told``) need not stand in the file.
 
     Raises:
         ConfigurationError: An unknown key, or a field without a value.
@@ -28,7 +29,8 @@ def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
     tables, file = read_tables(method), file_name(method)
     names = ("default", "tuned") if preset == "tuned" else (preset,)
     layers = [tables.get(name, {}).get(table, {}) for name in names for table in ("all", scenario)]
-    values = {key: frozen(value) for layer in layers for key, value in layer.items()}
+    usual = _defaults(METHODS[method].Config)
+    values = usual | {key: frozen(value) for layer in layers for key, value in layer.items()}
     fields = [f.name for f in dataclasses.fields(METHODS[method].Config)]
     for key in values.keys() - set(fields):
         raise ConfigurationError(
@@ -76,6 +78,17 @@ def build_config(method: str, scenario: str, preset: str, fields: Named = ()) ->
     return config(**dict(checked))
 
 
+def told(config: Any) -> dict[str, Any]:
+    """Return what a Config says: all fields but those at the default of their class.
+
+    A field that is added to a Config after results were stored gets a default that means "as
+    before": at that value it changes neither what is learned nor the results' fingerprint.
+    """
+    usual = _defaults(type(config))
+    values = dataclasses.asdict(config)
+    return {name: v for name, v in values.items() if name not in usual or v != usual[name]}
+
+
 def file_name(method: str) -> str:
     """Return where a method's hyperparameters stand, for messages."""
     return f"methods/hparams/{method}.toml"
@@ -95,6 +108,11 @@ def read_tables(method: str) -> Mapping[str, Any]:
         return tomllib.loads(source.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{file_name(method)}: no valid TOML: {error}") from None
+
+
+def _defaults(config: type[Any]) -> dict[str, Value]:
+    fields = dataclasses.fields(config)
+    return {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
 
 
 @cache

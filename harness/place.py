@@ -12,7 +12,7 @@ from harness.cell import Named, Value
 from harness.errors import ConfigurationError, nearest
 from harness.sweep import BudgetTable
 from scenarios import SCENARIOS
-from scenarios.base import Scenario
+from scenarios.base import Scenario, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,16 @@ class Place:
     Attributes:
         scenario: Its name.
         options: Options that differ from the defaults, sorted by name.
-        built: The scenario itself; None when it is only planned, or something is not installed.
+        built: The scenario itself; None when it is only planned, or needs what is not here.
         reason: Why it is not there; None when it is.
+        lacking: Whether the reason is that this machine lacks something.
     """
 
     scenario: str
     options: Named
     built: Scenario | None
     reason: str | None = None
+    lacking: bool = False
 
 
 def find_place(
@@ -81,8 +83,8 @@ def _built_place(where: str, scenario: str, options: dict[str, Value]) -> Place:
     named = tuple(sorted(changed.items()))
     try:
         return Place(scenario, named, build(**checked))
-    except ModuleNotFoundError as error:
-        return Place(scenario, named, None, str(error))
+    except Unavailable as absent:
+        return Place(scenario, named, None, str(absent), lacking=True)
     except ValueError as error:
         raise ConfigurationError(f"{where}.options: {error}") from None
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.atomic import write_text
 from harness.cell import Budget, Cell
-from harness.hparams import load_config
+from harness.hparams import load_config, told
 from harness.place import option_defaults
 from methods import METHODS
 from scenarios import SCENARIOS
@@ -98,7 +98,7 @@ def load_result(path: Path) -> RunResult:
 
 
 def fingerprint(cell: Cell) -> str:
-    """Hash what a result depends on: cell, hyperparameters, options, budget, versions, files.
+    """Hash what a result depends on: cell, hyperparameters, options, files, budget and versions.
 
     A stored result with another fingerprint is stale: it answers a question no longer asked.
     """
@@ -109,13 +109,13 @@ def fingerprint(cell: Cell) -> str:
         "scenario_version": scenario.version,
         "method": cell.method,
         "method_version": method.version,
-        "config": asdict(load_config(cell)),
+        "config": told(load_config(cell)),
         "seed": cell.seed,
         "budget": asdict(cell.budget),
         "schema": SCHEMA,
     }
-    if issubclass(scenario, RestsOnFiles):
-        content["files"] = scenario.file_hashes(all_options(cell))
+    if issubclass(scenario, RestsOnFiles) and (files := scenario.file_hashes(all_options(cell))):
+        content["files"] = dict(files)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

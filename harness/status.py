@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.cell import Cell
 from harness.files import CellFiles, is_held, load_failure
-from harness.result import DamagedResult, fingerprint, load_result
+from harness.result import DamagedResult, fingerprint, load_result, result_path
 
 
 class State(StrEnum):
@@ -57,15 +57,23 @@ def look(
 
     Args:
         cells: Which.
-        unavailable: Cells that cannot be run, with the reasons.
+        unavailable: Cells that cannot be run here, with the reasons.
         folder: The grid's folder of results.
     """
     return tuple(
-        Status(cell=cell, state=State.UNAVAILABLE, detail=unavailable[cell])
-        if cell in unavailable
-        else _look(cell, folder)
+        _look(cell, folder)
+        if cell not in unavailable or _has_answer(cell, folder)
+        else Status(cell=cell, state=State.UNAVAILABLE, detail=unavailable[cell])
         for cell in cells
     )
+
+
+def _has_answer(cell: Cell, folder: Path) -> bool:
+    path = result_path(folder, cell)
+    try:
+        return path.exists() and load_result(path).fingerprint == fingerprint(cell)
+    except DamagedResult:
+        return False
 
 
 def to_run(statuses: Iterable[Status], rerun: Rerun | None) -> tuple[Status, ...]:

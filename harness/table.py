@@ -35,12 +35,15 @@ class Run:
 
 
 def load_runs(grid: Grid, results: Path) -> tuple[Run, ...]:
-    """Look up every cell of a grid, the unavailable ones included, in grid order."""
+    """Look up every cell of a grid, the unavailable ones included, in grid order.
+
+    What this machine lacks does not count: a report says the same everywhere.
+    """
     cells = dict.fromkeys([*grid.cells, *grid.unavailable])
     folder = results / grid.name
     return tuple(
         Run(cell=cell, state=State.UNAVAILABLE, reason=grid.unavailable[cell])
-        if cell in grid.unavailable
+        if cell in grid.unavailable and cell not in grid.lacking
         else _look_up(cell, folder)
         for cell in cells
     )

@@ -4,10 +4,12 @@ A method built on it says how it computes Q-values (``q``) and, if it shapes rew
 (``shaped_reward``). An update call draws ``sample_size`` joint transitions, computes their targets
 once from the target network, goes through them ``epochs`` times in minibatches of ``batch_size``,
 and moves the target network once. With ``sample_size = batch_size`` and one epoch that is the
-usual gradient step of DQN.
+usual gradient step of DQN. With ``patience`` a part of the sample is held out, and the passes end
+once the loss on it has stopped falling.
 """
 
 import copy
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,8 +50,12 @@ class QConfig:
         updates: Update calls at each occasion.
         sample_size: Transitions drawn per update call [joint transitions].
         batch_size: Transitions per gradient step [joint transitions].
-        epochs: Passes through the sample per update call.
+        epochs: Passes through the sample per update call; with ``patience``, the most.
         greedy_network: The network that acts without exploration: ``online`` or ``target``.
+        patience: Passes without a lower loss on what is held out before an update call ends; 0
+            makes all passes.
+        holdout: Share of the sample that is held out, its last part.
+        scale_obs: Whether networks see observations in the scenario's scale or as they are.
     """
 
     hidden: tuple[int, ...]
@@ -71,6 +77,9 @@ class QConfig:
     batch_size: int
     epochs: int
     greedy_network: Literal["online", "target"]
+    patience: int = 0
+    holdout: float = 0.0
+    scale_obs: bool = True
 
 
 class Seen(NamedTuple):
@@ -101,7 +110,8 @@ class QLearner(Method):
         extra: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         self._spec, self._config, self._rngs = spec, config, rngs
-        self._obs_scale = torch.from_numpy(spec.obs_scale)
+        scale = spec.obs_scale if config.scale_obs else np.ones_like(spec.obs_scale)
+        self._obs_scale = torch.from_numpy(scale)
         self._network = network
         self._target = copy.deepcopy(network).requires_grad_(requires_grad=False)
         self._optimizer: torch.optim.Optimizer = torch.optim.Adam(
@@ -185,16 +195,30 @@ class QLearner(Method):
 
     def update(self) -> Mapping[str, float]:
         """Make one update call: fit the network to fresh targets, then move the target."""
-        c = self._config
         sample = self.sample()
-        y = self.targets(sample)
-        loss = 0.0
-        for _ in range(c.epochs):
-            for start in range(0, c.sample_size, c.batch_size):
-                rows = slice(start, start + c.batch_size)
+        metrics = self._fit(sample, self.targets(sample))
+        soft_update(self._target_weights, self._weights, self._config.tau)
+        return metrics
+
+    def _fit(
+        self, sample: Mapping[str, Tensor], y: Float[Tensor, "batch *rest"]
+    ) -> Mapping[str, float]:
+        """Go through a sample until it is time to stop."""
+        c = self._config
+        end = c.sample_size - round(c.holdout * c.sample_size)
+        loss, least, waited, epoch = 0.0, math.inf, 0, 0
+        while epoch < c.epochs and (waited < c.patience or not c.patience):
+            epoch += 1
+            for start in range(0, end, c.batch_size):
+                rows = slice(start, min(start + c.batch_size, end))
                 loss = self._gradient_step(rows_of(sample, rows), y[rows])
-        soft_update(self._target_weights, self._weights, c.tau)
-        return {"td_loss": loss}
+            if c.patience:
+                with torch.no_grad():
+                    held_out = slice(end, c.sample_size)
+                    value = self.loss(rows_of(sample, held_out), y[held_out]).item()
+                waited = 0 if value < least else waited + 1
+                least = min(value, least)
+        return {"td_loss": loss, "epochs": float(epoch)} if c.patience else {"td_loss": loss}
 
     def sample(self) -> dict[str, Tensor]:
         """Draw what one update call learns from."""
@@ -213,12 +237,15 @@ class QLearner(Method):
         reward = self._config.reward_scale * self.shaped_reward(batch)
         return td_target(reward, batch["continues"], value, self._config.discount)
 
-    def _gradient_step(
+    def loss(
         self, batch: Mapping[str, Tensor], y: Float[Tensor, "batch agents"]
-    ) -> float:
+    ) -> Float[Tensor, ""]:
+        """Compute the mean squared TD error of a batch."""
         q = self.q(self._network, self.seen(batch, ""))
-        taken = q.gather(2, batch["action"].unsqueeze(2))
-        loss = F.mse_loss(taken, y.unsqueeze(2))
+        return F.mse_loss(q.gather(2, batch["action"].unsqueeze(2)), y.unsqueeze(2))
+
+    def _gradient_step(self, batch: Mapping[str, Tensor], y: Tensor) -> float:
+        loss = self.loss(batch, y)
         for weight in self._weights:
             weight.grad = None  # as zero_grad does, at a tenth of its cost
         loss.backward()

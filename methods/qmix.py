@@ -163,12 +163,18 @@ class VDN(QLearner):
         reward = c.reward_scale * batch["reward"].mean(dim=2)
         return reward + c.discount * batch["continues"] * value
 
-    def _gradient_step(self, batch: Mapping[str, Tensor], y: Float[Tensor, "batch steps"]) -> float:
+    def loss(
+        self, batch: Mapping[str, Tensor], y: Float[Tensor, "batch steps"]
+    ) -> Float[Tensor, ""]:
+        """Compute the mean squared TD error of the team's value."""
         q = self._q_before(self._network, batch)
         taken = q.gather(3, batch["action"].unsqueeze(3)).squeeze(3)
         total = self._network.total(taken, batch["obs"] * self._obs_scale)
         counts = remembered(batch["step"] == 0, self._config.burn_in)
-        loss = F.mse_loss(total[counts], y[counts])
+        return F.mse_loss(total[counts], y[counts])
+
+    def _gradient_step(self, batch: Mapping[str, Tensor], y: Tensor) -> float:
+        loss = self.loss(batch, y)
         self._optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._weights, self._config.max_gradient_norm, foreach=True)

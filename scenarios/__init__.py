@@ -8,11 +8,13 @@ from scenarios.jungle import Jungle
 from scenarios.pettingzoo import PettingZooScenario
 from scenarios.prisoner import Prisoner
 from scenarios.routing import Routing
+from scenarios.traffic.scenario import Traffic
 
 SCENARIOS: Mapping[str, type[Scenario]] = MappingProxyType(
     {
         "prisoner": Prisoner,
         "jungle": Jungle,
+        "traffic": Traffic,
         "routing": Routing,
         "pettingzoo": PettingZooScenario,  # any environment of others: it needs the module's name
     }

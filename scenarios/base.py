@@ -77,6 +77,24 @@ class Timestep:
 Policy: TypeAlias = Callable[[Timestep, np.random.Generator], Actions]
 
 
+class Unavailable(RuntimeError):  # noqa: N818  # a state of the machine, not a wrong input
+    """What a scenario needs is not on this machine; the message says what would bring it.
+
+    Attributes:
+        floor: The scenario's, as far as it is known without what is missing; else empty.
+        bound: Likewise.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        floor: Mapping[str, float] | None = None,
+        bound: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.floor, self.bound = floor or {}, bound or {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """How a figure of an episode is to be read.
@@ -97,7 +115,7 @@ class Scenario(Protocol):
     """An episodic environment that all agents step at once.
 
     A scenario is built from keyword options, checks them, and raises ``ValueError`` that names the
-    value and the rule it breaks, or ``ModuleNotFoundError`` that says how to install what it needs.
+    value and the rule it breaks, or ``Unavailable`` that says what would bring what it needs.
     An option without a default must be given; one of ``**`` is passed on to somebody else's code.
 
     Attributes:

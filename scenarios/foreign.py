@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from scenarios.base import Unavailable
+
 EXTRA = ("pettingzoo", "gymnasium", "mpe2")  # what the optional extra brings
 INSTALL_EXTRA = "pip install 'ltos-bench[pettingzoo]'"
 
@@ -29,7 +31,7 @@ def make(module: str, options: Mapping[str, Any]) -> Any:
         options: Keyword arguments of its ``parallel_env``.
 
     Raises:
-        ModuleNotFoundError: It is not installed, or needs something that is not; the message has
+        Unavailable: It is not installed, or needs something that is not; the message has
             the command that installs it.
         ValueError: It is no name of a module, there is no such module in its package, it fails
             while it is imported, it has no ``parallel_env``, or that refuses the options.
@@ -105,11 +107,11 @@ def source_hash(package: str) -> str:
     compiled parts are not looked at.
 
     Raises:
-        ModuleNotFoundError: There is no such package.
+        Unavailable: There is no such package.
     """
     spec = find_spec(package)
     if spec is None:
-        raise ModuleNotFoundError(f"no module named {package!r}", name=package)
+        raise Unavailable(f"no module named {package!r}")
     roots = [Path(root) for root in spec.submodule_search_locations or ()]
     files = [(path.relative_to(root), path) for root in roots for path in root.rglob("*.py")]
     if not roots and spec.origin is not None:
@@ -141,9 +143,7 @@ def _not_found(module: str, error: ModuleNotFoundError) -> Exception:
         )
     else:
         remedy = f"`pip install {top}` may install it"
-    return ModuleNotFoundError(
-        f"module {module!r} needs {missing}, which is not installed: {remedy}", name=missing
-    )
+    return Unavailable(f"module {module!r} needs {missing}, which is not installed: {remedy}")
 
 
 def _said(error: Exception) -> str:

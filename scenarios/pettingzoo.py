@@ -39,7 +39,7 @@ class PettingZooScenario:
         **env_options: Passed to ``parallel_env``.
 
     Raises:
-        ModuleNotFoundError: Something is not installed; the message says how to install it.
+        Unavailable: Something is not installed; the message says how to install it.
         ValueError: An option breaks a rule, or the environment is not of the kind asked for.
     """
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from harness.cell import Named
+from harness.place import option_defaults
 from scenarios import SCENARIOS
-from scenarios.base import RestsOnFiles, Scenario
+from scenarios.base import RestsOnFiles, Scenario, Unavailable
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "pettingzoo": {"N": 3, "max_steps": 25, "module": "mpe2.simple_spread_v3"},
+    "traffic": {"max_steps": 30, "network": "grid_2x3"},  # the papers' grid takes long to play
 }
 
 
@@ -26,7 +28,7 @@ def build(name: str) -> Scenario:
     """A scenario of the registry, ready to play."""
     try:
         return SCENARIOS[name](**EXAMPLES.get(name, {}))
-    except ModuleNotFoundError as error:
+    except Unavailable as error:
         pytest.skip(str(error))
 
 
@@ -36,8 +38,8 @@ def files(name: str) -> dict[str, str]:
     if not issubclass(scenario, RestsOnFiles):
         return {}
     try:
-        return dict(scenario.file_hashes(EXAMPLES.get(name, {})))
-    except ModuleNotFoundError as error:
+        return dict(scenario.file_hashes(option_defaults(name) | EXAMPLES.get(name, {})))
+    except Unavailable as error:
         pytest.skip(str(error))
 
 

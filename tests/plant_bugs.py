@@ -305,8 +305,8 @@ BUGS = (
     Bug(
         "an edit of somebody's environment leaves its results valid",
         "harness/result.py",
-        "if issubclass(scenario, RestsOnFiles):",
-        "if False:",
+        "if issubclass(scenario, RestsOnFiles)",
+        "if False",
         "tests/harness/test_own_environment.py -k stale",
     ),
     Bug(

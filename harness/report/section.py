@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from harness.cell import Cell
 from harness.published import BOUND, Published, find_published, load_published
 from harness.report.comparison import comparison, papers, sources
 from harness.report.curves import NamedPlot
@@ -10,7 +11,7 @@ from harness.report.notes import notes
 from harness.report.sizes import sharing, sizes
 from harness.report.variants import Variant
 from scenarios import SCENARIOS
-from scenarios.base import Scenario
+from scenarios.base import Scenario, Unavailable
 
 
 def section(place: str, rows: Sequence[Variant], figures: Sequence[NamedPlot], folder: str) -> str:
@@ -23,18 +24,18 @@ def section(place: str, rows: Sequence[Variant], figures: Sequence[NamedPlot], f
         folder: Where they lie, as seen from the report.
     """
     cell = rows[0].cell
-    scenario = SCENARIOS[cell.scenario](**dict(cell.options))
-    published = load_published(cell.scenario)
+    scenario, published = SCENARIOS[cell.scenario], load_published(cell.scenario)
+    ends = ends_of(cell)
     parts = [f"## {escape(place)}", escape(sentence(scenario.description))]
     headline = [name for name, info in scenario.metric_info.items() if info.headline]
     for n, metric in enumerate(headline):
         info = scenario.metric_info[metric]
         arrow = "↑" if info.higher_is_better else "↓"
-        places = metric_decimals(scenario, metric)
+        places = metric_decimals(ends, metric)
         parts += [
             f"### {escape(metric)} {arrow} ({escape(info.unit)})",
             comparison(rows, metric, places, published, whole=n == 0),
-            _landmarks(rows[0], metric, places, scenario, published),
+            _landmarks(cell, metric, ends, published),
         ]
     parts.append(notes(rows))
     for figure in figures:
@@ -51,25 +52,36 @@ def shown(figure: NamedPlot, folder: str) -> list[str]:
     ]
 
 
-def metric_decimals(scenario: Scenario, metric: str) -> int:
-    """Return how many decimals suit a headline metric of a scenario."""
-    known = [marks[metric] for marks in (scenario.bound, scenario.floor) if metric in marks]
+def metric_decimals(ends: Scenario | Unavailable, metric: str) -> int:
+    """Return how many decimals suit a headline metric between its floor and bound."""
+    known = [marks[metric] for marks in (ends.bound, ends.floor) if metric in marks]
     return decimals(*known)
 
 
+def ends_of(cell: Cell) -> Scenario | Unavailable:
+    """Return what has floor and bound, also where the scenario cannot be built here."""
+    try:
+        return SCENARIOS[cell.scenario](**dict(cell.options))
+    except Unavailable as absent:
+        return absent
+
+
 def _landmarks(
-    row: Variant, metric: str, places: int, scenario: Scenario, published: Sequence[Published]
+    cell: Cell,
+    metric: str,
+    ends: Scenario | Unavailable,
+    published: Sequence[Published],
 ) -> str:
     """Write bound and floor, and where in the papers the table's figures come from."""
-    options = row.cell.options
-    stated = papers(find_published(published, BOUND, metric, dict(options)))
-    bound = scenario.bound.get(metric)
+    options = dict(cell.options)
+    stated = papers(find_published(published, BOUND, metric, options))
+    found = sources([e for e in published if (e.metric, e.options) == (metric, options)])
+    if metric not in ends.floor:
+        return found
+    places, bound = metric_decimals(ends, metric), ends.bound.get(metric)
     text = (
         f"Bound {'unknown' if bound is None else number(bound, places)}"
         f"{f' (papers: {stated})' if stated else ''}, "
-        f"floor {number(scenario.floor[metric], places)}."
+        f"floor {number(ends.floor[metric], places)}."
     )
-    found = [
-        entry for entry in published if (entry.metric, entry.options) == (metric, dict(options))
-    ]
-    return f"{text} {sources(found)}".strip()
+    return f"{text} {found}".strip()

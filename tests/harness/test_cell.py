@@ -53,8 +53,9 @@ def test_different_values_have_different_names(first, second):
 
 
 def test_budgets_come_from_all_then_scenario_then_preset():
-    assert default_budget("jungle", "paper").episodes == 2000
-    assert default_budget("jungle", "default").episodes == 600
+    assert default_budget("jungle", "paper").episodes == 1000
+    assert default_budget("jungle", "paper").evaluations == 50
+    assert default_budget("jungle", "default").episodes == 300
     assert default_budget("traffic", "paper").evaluation_episodes == 1
-    assert default_budget("traffic", "default").evaluations == 60
+    assert default_budget("traffic", "default").evaluations == 40
     assert default_budget("somebody's own", "default").episodes == 1000

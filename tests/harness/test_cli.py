@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import grid
 from harness.__main__ import main
 from harness.cell import Budget
+from harness.commands import catalog
 from harness.files import CellFiles, load_failure
 from harness.grid import load_grid
 from harness.result import load_result
@@ -43,6 +45,14 @@ def here(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("NO_COLOR", "1")
     (tmp_path / "mine.toml").write_text(GRID)
     return tmp_path
+
+
+@pytest.fixture
+def planned_rooftop(monkeypatch):
+    """Announce a scenario that is not built."""
+    tables = {"scenarios": {"rooftop": "scenario rooftop is not built yet"}, "methods": {}}
+    for module in (grid, catalog):
+        monkeypatch.setattr(module, "planned", lambda: tables)
 
 
 @pytest.fixture
@@ -118,13 +128,13 @@ def test_every_command_has_help_with_an_example(call, command):
         (["run", "--checkpoint-every", "-1"], "--checkpoint-every"),
         (["list", "things"], "things"),
         (["list", "methods", "--scenario", "prisonr"], "did you mean 'prisoner'?"),
-        (["list", "methods", "--scenario", "traffic"], "not built yet"),
+        (["list", "methods", "--scenario", "rooftop"], "not built yet"),
         (["list", "methods", "--scenario", "pettingzoo"], "it needs options (module, max_steps)"),
         (["list", "grids", "--scenario", "prisoner"], "--scenario"),
         (["rum"], "rum"),
     ],
 )
-def test_wrong_use_ends_in_a_message_and_exit_code_2(call, arguments, says):
+def test_wrong_use_ends_in_a_message_and_exit_code_2(call, arguments, says, planned_rooftop):
     code, out, log = call(*arguments)
 
     assert code == 2
@@ -192,11 +202,22 @@ def test_looking_at_a_damaged_result_shows_it_and_touches_nothing(call, here, co
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_plan_lists_what_is_unavailable_and_why(call):
-    code, out, log = call("plan", "--grid", "paper", "--only", "scenario=traffic,method=dqn")
+def test_plan_lists_what_is_unavailable_and_why(call, here, planned_rooftop):
+    (here / "mine.toml").write_text(GRID.replace("prisoner", "rooftop"))
+
+    code, out, log = call("plan", "--grid", "mine.toml")
 
     assert code == 0, log
-    assert "scenario traffic is not built yet" in " ".join(out.split())
+    assert "scenario rooftop is not built yet" in " ".join(out.split())
+
+
+def test_plan_says_how_to_get_a_dataset_that_is_missing(call, here, monkeypatch):
+    monkeypatch.setenv("HARNESS_DATA", str(here))
+
+    code, out, log = call("plan", "--grid", "paper", "--only", "place=*shenzhen,method=dqn")
+
+    assert code == 0, log
+    assert "python -m harness data fetch shenzhen" in " ".join(out.split())
 
 
 @pytest.mark.parametrize("command", ["plan", "status", "run"])

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import grid as grids
 from harness import place
 from harness.errors import ConfigurationError
 from harness.grid import load_grid, planned, shipped_grids
@@ -162,12 +163,15 @@ def test_a_star_leaves_out_the_incapable(write, monkeypatch):
     assert not grid.unavailable
 
 
-def test_what_is_planned_is_unavailable_and_its_options_stay_as_written(write):
-    path = write(sweep(scenario='"traffic"', options__links='"ring"'))
+def test_what_is_planned_is_unavailable_and_its_options_stay_as_written(write, monkeypatch):
+    tables = {"scenarios": {"rooftop": "scenario rooftop is not built yet"}, "methods": {}}
+    monkeypatch.setattr(grids, "planned", lambda: tables)
+    path = write(sweep(scenario='"rooftop"', options__links='"ring"'))
 
     grid = load_grid(path)
 
-    assert grid.cells[0].place == "traffic,links=ring"
+    assert grid.cells[0].place == "rooftop,links=ring"
+    assert not grid.lacking
     assert "not built" in grid.unavailable[grid.cells[0]]
 
 

@@ -15,6 +15,7 @@ from harness.errors import ConfigurationError
 from harness.grid import load_grid
 from harness.result import all_options, fingerprint
 from harness.runner import run_cell
+from scenarios.base import Unavailable
 from scenarios.foreign import source_hash
 
 ROOT = Path(__file__).parents[2]
@@ -159,13 +160,14 @@ def test_what_is_not_installed_is_unavailable_with_the_command_that_installs_it(
             main([command, "--grid", "mine.toml"])
         assert ended.value.code == 0
     assert "4 unavailable" in capsys.readouterr().err
-    assert "pip install no_such_maze" in (folder / "reports/mine.md").read_text()
+    # What a machine lacks is no part of a report, which says the same everywhere.
+    assert "pip install" not in (folder / "reports/mine.md").read_text()
 
 
 @pytest.mark.usefixtures("folder")
 def test_nothing_in_square_brackets_gets_lost_on_the_console(capsys, monkeypatch):
     def needs_the_extra(module, options):
-        raise ModuleNotFoundError("`pip install 'ltos-bench[pettingzoo]'`")
+        raise Unavailable("`pip install 'ltos-bench[pettingzoo]'`")
 
     monkeypatch.setattr("scenarios.pettingzoo.make", needs_the_extra)
 

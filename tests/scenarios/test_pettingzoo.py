@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from scenarios import SCENARIOS
+from scenarios.base import Unavailable
 from scenarios.foreign import source_hash
 from scenarios.pettingzoo import PettingZooScenario, parallel_env
 
@@ -253,11 +254,11 @@ def test_what_is_not_installed_comes_with_the_command_that_installs_it(
     (tmp_path / "needs_no_such_physics.py").write_text("import no_such_physics.engine")
     (tmp_path / "needs_the_extra.py").write_text("import mpe2.no_such_part")
 
-    with pytest.raises(ModuleNotFoundError, match=r"`pip install no_such_place` may .* PYTHONPATH"):
+    with pytest.raises(Unavailable, match=r"`pip install no_such_place` may .* PYTHONPATH"):
         PettingZooScenario(module="no_such_place.maze_v0", max_steps=5)
-    with pytest.raises(ModuleNotFoundError, match=r"`pip install no_such_physics` may install it$"):
+    with pytest.raises(Unavailable, match=r"`pip install no_such_physics` may install it$"):
         PettingZooScenario(module="needs_no_such_physics", max_steps=5)
-    with pytest.raises(ModuleNotFoundError, match=r"`pip install 'ltos-bench\[pettingzoo\]'`$"):
+    with pytest.raises(Unavailable, match=r"`pip install 'ltos-bench\[pettingzoo\]'`$"):
         PettingZooScenario(module="needs_the_extra", max_steps=5)
 
 
@@ -292,7 +293,7 @@ def test_the_hash_of_a_package_follows_its_sources_and_nothing_else(
 
     assert before == same
     assert len({before, edited, hash_now()}) == 3
-    with pytest.raises(ModuleNotFoundError, match="no module named 'no_such_forest'"):
+    with pytest.raises(Unavailable, match="no module named 'no_such_forest'"):
         PettingZooScenario.file_hashes({"module": "no_such_forest.maze"})
 
 

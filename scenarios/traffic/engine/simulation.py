@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -70,14 +71,7 @@ class Simulation:
         routes = [self._router.expand(flow.anchors) for flow in flows]
         self.dropped_flows = tuple(i for i, route in enumerate(routes) if route is None)
         if self.dropped_flows:
-            shown = ", ".join(f"flow_{i}" for i in self.dropped_flows[:5])
-            _LOG.warning(
-                "%d of %d flows have no valid route and are dropped: %s%s",
-                len(self.dropped_flows),
-                len(flows),
-                shown,
-                ", ..." if len(self.dropped_flows) > 5 else "",
-            )
+            _report(net.file, len(flows), self.dropped_flows)
         self._tables = build_tables(net, flows, self._models, routes, interval)
         self._valid: Bool[np.ndarray, flows] = np.ones(len(flows), dtype=np.bool_)
         self._stored: dict[tuple[int, ...], tuple[int, int]] = {}
@@ -306,6 +300,19 @@ class Simulation:
         )
         self._state = copied(saved.state)
         replan_all(self._tables, self._state)
+
+
+@cache
+def _report(file: str, n_flows: int, dropped: tuple[int, ...]) -> None:
+    """Say once per network and demand that vehicles are missing."""
+    shown = [f"flow_{i}" for i in dropped[:5]] + ["..."] * (len(dropped) > 5)
+    _LOG.warning(
+        "%s: %d of %d flows have no valid route and are dropped: %s",
+        file,
+        len(dropped),
+        n_flows,
+        ", ".join(shown),
+    )
 
 
 def _check_plan(net: Roadnet, interval: float) -> None:

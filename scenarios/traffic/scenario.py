@@ -1,0 +1,202 @@
+"""Traffic: the signals of a road network let vehicles pass.
+
+Data sheet
+    Source: paper 000, Section 5.2, and paper 001, Section 5.3; what they leave open is taken from
+    the authors' code. ``docs/traffic.md`` lists every gap and the calibration.
+    Network: 6 x 6 intersections, 100 m apart; 2570 vehicles straight through, in 3600 s.
+    Vehicles move as in CityFlow, in steps of 1 s.
+    Actions: phase 1, 2, 3 or 4 of the intersection, every 10 s. Another phase than before comes
+    after 5 s of phase 0, where that opens right turns only, else at once. Phase 1 at the start.
+    Reward: -0.25 times the vehicles that stand (slower than 0.1 m/s) on the lanes that enter the
+    intersection, mean over the 10 s, each second looked at before it passes.
+    Observation: the phase, one-hot; the number of vehicles on each lane that enters.
+    Graph: the intersections at the other end of roads that leave; never changes.
+    Truncated after 360 decisions. Nothing is drawn: an episode depends on the actions alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float32
+
+from scenarios.base import Actions, Metric, Policy, Spec, Timestep, Unavailable, check_actions
+from scenarios.traffic import landmarks
+from scenarios.traffic.drivers import Driver, Embedded, EngineName, open_driver
+from scenarios.traffic.grid_generator import TABLE_1
+from scenarios.traffic.networks import DEFAULT, LANES, TURNS, Source, file_hashes, opened
+from scenarios.traffic.rules import rules_of_thumb
+from scenarios.traffic.site import survey
+from scenarios.traffic.trips import figures
+
+PHASES = (1, 2, 3, 4)  # authors' code: straight on east-west and north-south, then left turns
+DECISION_S = 10  # "each decision ... 10 seconds"
+CLEARING_S = 5  # authors' code
+MAX_STEPS = 360  # authors' code: 3600 s
+USUAL = (PHASES, DECISION_S, CLEARING_S, MAX_STEPS)
+COST_PER_VEHICLE = 0.25  # authors' code
+
+
+class Traffic:
+    """See the module's docstring for the rules and their sources.
+
+    Args:
+        network: ``grid_<rows>x<columns>``, generated; or a dataset of ``datasets.toml``.
+        roadnet: Path of a road network of the user's own, in CityFlow's format.
+        flow: Path of a demand of the user's own, for it or for ``network``.
+        rates: Vehicles per second of a generated demand, in as many equal parts of the episode.
+        lanes: Lanes of a generated road for left turns, straight on and right turns.
+        turns: Chances in a generated demand of turning left, going straight on, turning right.
+        demand_seed: Of the generated demand.
+        phases: The phase of the road network behind each action.
+        decision_s: Time between decisions [s].
+        clearing_s: How long phase 0 shows before another phase [s].
+        max_steps: Step limit [decisions].
+        engine: ``embedded``, or ``cityflow`` for an installed module of that name.
+
+    Raises:
+        ValueError: An option or a file breaks a rule; the message names both.
+        Unavailable: A dataset or the engine is not on this machine.
+    """
+
+    description: ClassVar[str] = "signals of intersections let queues of vehicles pass"
+    version: ClassVar[str] = "1"
+    deterministic: ClassVar[bool] = True
+    metric_info: ClassVar[Mapping[str, Metric]] = {
+        "duration": Metric(unit="s", higher_is_better=False, headline=True),
+        "red_lights": Metric(unit="per intersection", higher_is_better=False, headline=True),
+        "average_travel_time": Metric(unit="s", higher_is_better=False),
+        "queue": Metric(unit="vehicles per intersection", higher_is_better=False),
+        "throughput": Metric(unit="vehicles", higher_is_better=True),
+        "unfinished": Metric(unit="vehicles", higher_is_better=False),
+    }
+
+    def __init__(
+        self,
+        *,
+        network: str = DEFAULT,
+        roadnet: str | None = None,
+        flow: str | None = None,
+        rates: tuple[float, ...] = TABLE_1,
+        lanes: tuple[int, int, int] = LANES,
+        turns: tuple[float, float, float] = TURNS,
+        demand_seed: int = 0,
+        phases: tuple[int, ...] = PHASES,
+        decision_s: int = DECISION_S,
+        clearing_s: int = CLEARING_S,
+        max_steps: int = MAX_STEPS,
+        engine: EngineName = "embedded",
+    ) -> None:
+        _check(phases, decision_s, clearing_s, max_steps)
+        source = Source(
+            network=network, roadnet=roadnet, flow=flow, rates=rates, lanes=lanes, turns=turns,
+            demand_seed=demand_seed, horizon_s=decision_s * max_steps,
+        )  # fmt: skip
+        usual = source.usual and (phases, decision_s, clearing_s, max_steps) == USUAL
+        known = landmarks.KNOWN.get(network) if usual else None
+        try:
+            self._site = survey(source.load(), phases)
+            self._driver = self._usual = open_driver(engine, self._site.network, source)
+        except Unavailable as absent:
+            raise Unavailable(str(absent), *(known or ())) from None
+        self._decision_s, self._clearing_s = decision_s, clearing_s
+        self._spec, self._over = self._site.spec(max_steps), True
+        self.floor, self.bound = known or landmarks.measure(self)
+
+    @classmethod
+    def file_hashes(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return the SHA-256 of the road network and the demand, where they are files."""
+        return file_hashes(options["network"], options["roadnet"], options["flow"])
+
+    @property
+    def spec(self) -> Spec:
+        """Fixed sizes."""
+        return self._spec
+
+    def reset(self, rng: np.random.Generator) -> Timestep:
+        """Empty the network and show each intersection's first phase; ``rng`` is not used."""
+        self._start(self._usual)
+        return self._timestep(np.zeros(self._spec.n_agents, np.float32))
+
+    def _start(self, driver: Driver) -> None:
+        signals = self._site.signals
+        self._driver, self._actions = driver, signals.allowed.argmax(axis=1)
+        driver.restart()
+        driver.show(signals.phases[self._actions])
+        self._step, self._over, self._stood = 0, False, 0
+
+    def step(self, actions: Actions) -> Timestep:
+        """Show a phase at every intersection until the next decision.
+
+        Raises:
+            ValueError: An action is out of range or masked, or the episode is over.
+        """
+        if self._over:
+            raise ValueError("step: the episode is over; reset first")
+        signals, driver = self._site.signals, self._driver
+        check_actions(actions, signals.allowed)
+        stood = driver.waiting() - driver.waiting_sums()
+        wanted, clearing = signals.phases[actions], signals.clears & (actions != self._actions)
+        cleared_s = self._clearing_s if clearing.any() else 0
+        if cleared_s:
+            driver.show(np.where(clearing, 0, wanted))
+            driver.run(cleared_s)
+        driver.show(wanted)
+        driver.run(self._decision_s - cleared_s)
+        stood += driver.waiting_sums() - driver.waiting()
+        standing = self._site.entering(stood).sum(axis=1)  # vehicles times seconds
+        self._stood += int(standing.sum())
+        self._actions, self._step = actions.copy(), self._step + 1
+        reward = 0.0 - standing * (COST_PER_VEHICLE / self._decision_s)  # 0, not -0, if none stood
+        return self._timestep(reward.astype(np.float32))
+
+    def _timestep(self, reward: Float32[np.ndarray, "agents"]) -> Timestep:
+        self._over = self._step >= self._spec.max_steps
+        signals = self._site.signals
+        return Timestep(
+            obs=self._site.observe(self._actions, self._driver.counts()),
+            graph=signals.graph.copy(),
+            neighbors=signals.neighbors.copy(),
+            action_mask=signals.allowed.copy(),
+            reward=reward,
+            terminated=False,
+            truncated=self._over,
+            step=self._step,
+        )
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return the papers' figures and what else tells a good hour from a bad one."""
+        seconds = self._step * self._decision_s
+        found = figures(self._driver.trips(), self._site.routes, seconds)
+        found["average_travel_time"] = self._driver.average_travel_time()
+        found["queue"] = self._stood / max(seconds * self._spec.n_agents, 1)
+        return {name: found[name] for name in self.metric_info}
+
+    def references(self) -> Mapping[str, Policy]:
+        """Rules of thumb (``scenarios.traffic.rules``), chance, and an ideal.
+
+        ``free_flow`` is no policy that signals could follow: with its first decision the episode
+        goes on where all lights are green and crossing vehicles do not meet.
+        """
+        _, signals, _, movements = self._site
+        thumb = rules_of_thumb(
+            signals, movements, self._decision_s, lambda: (self._actions, self._driver.counts())
+        )
+        return {**thumb, "free_flow": self._flow_freely}
+
+    def _flow_freely(self, ts: Timestep, rng: np.random.Generator) -> Actions:
+        if ts.first:
+            self._start(Embedded(opened(self._site.network)))
+        return self._actions.copy()
+
+
+def _check(phases: tuple[int, ...], decision_s: int, clearing_s: int, max_steps: int) -> None:
+    if not phases or min(phases) < 0 or len(set(phases)) < len(phases):
+        raise ValueError(f"phases are {phases}; they must be different numbers from 0 on")
+    if decision_s < 1 or not 0 <= clearing_s < decision_s:
+        raise ValueError(
+            f"decision_s is {decision_s}, clearing_s {clearing_s}; a decision lasts at least 1 s "
+            "and longer than the clearing"
+        )
+    if max_steps < 1:
+        raise ValueError(f"max_steps is {max_steps}; an episode needs at least one decision")

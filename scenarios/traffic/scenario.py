@@ -101,7 +101,9 @@ class Traffic:
             raise Unavailable(str(absent), *(known or ())) from None
         self._decision_s, self._clearing_s = decision_s, clearing_s
         self._spec, self._over = self._site.spec(max_steps), True
-        self.floor, self.bound = known or landmarks.measure(self)
+        self.floor, self.bound = known or ({}, {})  # a scenario has both before it is played
+        if known is None:
+            self.floor, self.bound = landmarks.measure(self)
 
     @classmethod
     def file_hashes(cls, options: Mapping[str, Any]) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ budget = { episodes = 1000000, steps = 0, evaluations = 500000, evaluation_episo
 def here(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "mine.toml").write_text(GRID)
     return tmp_path
 
@@ -105,7 +107,9 @@ def test_help_takes_less_than_half_a_second():
     assert min(seconds) < 0.5
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "status", "report", "render", "list"])
+@pytest.mark.parametrize(
+    "command", ["run", "plan", "status", "report", "render", "list", "export", "replay", "doctor"]
+)
 def test_every_command_has_help_with_an_example(call, command):
     code, out, log = call(command, "--help")
 
@@ -131,6 +135,14 @@ def test_every_command_has_help_with_an_example(call, command):
         (["list", "methods", "--scenario", "rooftop"], "not built yet"),
         (["list", "methods", "--scenario", "pettingzoo"], "it needs options (module, max_steps)"),
         (["list", "grids", "--scenario", "prisoner"], "--scenario"),
+        (["export"], "--format"),
+        (["export", "--format", "xml"], "xml"),
+        (["export", "--format", "csv", "--grid", "mine.toml"], "results/mine: no valid result"),
+        (["export", "--format", "csv", "--grid", "mine.toml", "--only", "seed=7"], "no cell"),
+        (["export", "--format", "csv", "--allow-ragged"], "goes with --format marl-eval only"),
+        (["export", "--format", "mlflow", "--out", "here"], "MLFLOW_TRACKING_URI"),
+        (["replay", "prisoner/dqn/seed=0", "--upto", "0"], "--upto"),
+        (["replay"], "CELL"),
         (["rum"], "rum"),
     ],
 )
@@ -157,6 +169,74 @@ def test_run_computes_the_cells_and_says_where_they_are(call, here):
     code, _, log = call("run", "--grid", "mine.toml")
     assert code == 0, log
     assert "2 cells, 0 to run" in log
+
+
+def test_a_run_without_a_tracker_imports_none(here):
+    code = (
+        "import sys, harness.__main__ as m\n"
+        "try: m.main(['run', '--grid', 'mine.toml', '--only', 'method=random', '-j', '1'])\n"
+        "except SystemExit as end: print(end.code, *sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+    code, *modules = done.stdout.split()
+    assert code == "0", done.stderr
+    assert not {"mlflow", "pandas", "sqlalchemy"} & {*modules}
+    assert not (here / "results" / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("command", [["run", "--track"], ["export", "--format", "mlflow"]])
+def test_who_asks_for_mlflow_without_having_it_is_told_how_to_get_it(
+    call, here, monkeypatch, command
+):
+    for of in load_grid("mine.toml").cells:
+        result(of).save(here / "results" / "mine")
+    for module in ("run", "export"):
+        monkeypatch.setattr(f"harness.commands.{module}.installed", lambda: False)
+
+    code, _, log = call(*command, "--grid", "mine.toml")
+
+    assert code == 2
+    assert "pip install -e '.[mlflow]'" in log
+
+
+def test_a_tracker_that_is_down_is_told_of_once_and_the_run_goes_on(call, here, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr("harness.tracker.installed", lambda: False)  # down and gone are alike
+
+    code, _, log = call("run", "--grid", "mine.toml", "-j", "1")
+
+    assert code == 0, log
+    assert "2 done" in log
+    assert log.count("not tracked: ") == 1
+    assert "`export --format mlflow` catches up" in log
+
+
+@pytest.mark.parametrize("form", ["csv", "marl-eval"])
+def test_export_names_its_files_and_says_what_it_left_out(call, here, form):
+    random, dqn = load_grid("mine.toml").cells
+    made = result(dqn)
+    episodes = {name: [[0.5]] * 10 for name in made.curve[0]["metrics"]}
+    replace(made, episodes=episodes).save(here / "results" / "mine")
+
+    code, out, log = call("export", "--format", form, "--grid", "mine.toml", "--out", "here")
+    _, answer, _ = call(
+        "export", "--format", form, "--grid", "mine.toml", "--out", "here", "--json"
+    )
+
+    files = [line for line in out.splitlines() if line.startswith("here/")]
+    assert code == 0, log
+    assert sorted(files) == sorted(str(path) for path in Path("here").iterdir())
+    assert "without a valid result: 1 missing" in out
+    assert json.loads(answer)["files"] == files
+    assert json.loads(answer)["states"] == {"missing": 1, "done": 1}
+    assert random.id not in Path(files[0]).read_text()
 
 
 def test_a_failed_cell_is_not_run_again_unless_asked(call, here):

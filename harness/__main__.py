@@ -24,6 +24,7 @@ from harness.arguments import (
     RerunOption,
     ResultsOption,
     ScenarioOption,
+    StrictOption,
     TimeLimitOption,
 )
 from harness.errors import ConfigurationError
@@ -139,19 +140,24 @@ def report(
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),
     check: CheckOption = False,
+    strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write tables and learning curves of what there is.
+    """Write tables, comparisons with the papers and learning curves of what there is.
+
+    Whatever is wrong with the records (a seed twice, a run cut short, a method without all its
+    seeds ...) is named in the report and on standard error.
 
     ```
     python -m harness report --grid paper
-    python -m harness report --grid paper --check
+    python -m harness report --grid paper --check --strict
     ```
     """
     from harness.commands import show
     from harness.commands.request import Request
 
-    raise typer.Exit(show.report(Request(grid, None, results, as_json=as_json), reports, check))
+    request = Request(grid, None, results, as_json=as_json)
+    raise typer.Exit(show.report(request, reports, check=check, strict=strict))
 
 
 @app.command(name="list")

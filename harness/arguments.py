@@ -73,6 +73,9 @@ DryRunOption = Annotated[
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Write nothing; fail if a report is not what results say.")
 ]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Fail if anything is wrong with the records themselves.")
+]
 KindArgument = Annotated[
     Kind | None, typer.Argument(metavar="[methods|scenarios|grids]", help="What to list.")
 ]

@@ -51,9 +51,13 @@ class RunResult:
     method: Mapping[str, Any]
     provenance: Mapping[str, Any]
 
+    def last(self, n: int | None = WINDOW) -> tuple[Mapping[str, Any], ...]:
+        """Return the last n evaluations; all with None."""
+        return self.curve if n is None else self.curve[-n:]
+
     def final(self, metric: str) -> float:
         """Return the mean of a metric over the last ten evaluations."""
-        return float(np.mean([row["metrics"][metric] for row in self.curve[-WINDOW:]]))
+        return float(np.mean([row["metrics"][metric] for row in self.last()]))
 
     def save(self, folder: Path) -> Path:
         """Write the result under a grid's folder of results in one atomic step."""
@@ -89,6 +93,7 @@ def load_result(path: Path) -> RunResult:
         cell["budget"] = Budget(**cell["budget"])
         for key in ("options", "fields"):
             cell[key] = _frozen(cell[key])
+        _check_figures(path, record)
         return RunResult(cell=Cell(**cell), **{**record, "curve": tuple(record["curve"])})
     except (OSError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
         raise DamagedResult(f"{path}: not the record of a run ({error})") from error
@@ -122,6 +127,15 @@ def all_options(cell: Cell) -> dict[str, Any]:
     signature = inspect.signature(SCENARIOS[cell.scenario])
     defaults = {p.name: p.default for p in signature.parameters.values()}
     return defaults | dict(cell.options)
+
+
+def _check_figures(path: Path, record: Mapping[str, Any]) -> None:
+    if not record["curve"]:
+        raise DamagedResult(f"{path}: holds no evaluation")
+    try:
+        json.dumps(record, allow_nan=False)
+    except ValueError:
+        raise DamagedResult(f"{path}: holds a figure that is not finite (NaN)") from None
 
 
 def _frozen(value: Any) -> Any:

@@ -25,12 +25,14 @@ class Run:
         cell: What was asked.
         state: What became of it, as far as results tell: nothing is running or started here.
         result: Its record; only of a done cell.
+        stored: What lies in the place of its record; also of a stale cell.
         reason: Why it failed, is damaged or is unavailable; else empty.
     """
 
     cell: Cell
     state: State
     result: RunResult | None = None
+    stored: RunResult | None = None
     reason: str = ""
 
 
@@ -98,8 +100,8 @@ def _look_up(cell: Cell, folder: Path) -> Run:
         reason = str(error).removeprefix(f"{path}: ").replace(str(path), path.name)
         return Run(cell=cell, state=State.DAMAGED, reason=reason)
     if result.fingerprint != fingerprint(cell):
-        return Run(cell=cell, state=State.STALE)
-    return Run(cell=cell, state=State.DONE, result=result)
+        return Run(cell=cell, state=State.STALE, stored=result)
+    return Run(cell=cell, state=State.DONE, result=result, stored=result)
 
 
 def _without_result(cell: Cell, folder: Path) -> Run:

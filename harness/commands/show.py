@@ -1,5 +1,7 @@
 """The commands that look and change nothing: plan and status; and report."""
 
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 from rich.table import Table
@@ -84,22 +86,24 @@ def status(request: Request) -> int:
     return OK
 
 
-def report(request: Request, reports: Path, check: bool) -> int:
-    """Write the report of a grid, or compare it with what is there."""
-    from harness.report import check_report, write_report  # matplotlib takes its time
+def report(request: Request, reports: Path, *, check: bool, strict: bool) -> int:
+    """Write the report of a grid, or compare it with what is there; name faults of its records."""
+    from harness.report import build_report, check_report, write_report  # imports take their time
 
-    grid = load_grid(request.grid)
+    made = build_report(load_grid(request.grid), request.results)
+    faults = [asdict(fault) for fault in made.faults]
     if check:
-        differences = check_report(grid, request.results, reports)
-        if request.as_json:
-            print_json({"grid": grid.name, "differences": differences})
-        for difference in [] if request.as_json else differences:
-            console().print(difference, soft_wrap=True)
-        return CHECK_FAILED if differences else OK
-    files = [str(path) for path in write_report(grid, request.results, reports)]
+        answer = {"differences": check_report(made, reports)}
+    else:
+        answer = {"files": [str(path) for path in write_report(made, reports)]}
     if request.as_json:
-        print_json({"grid": grid.name, "files": files})
-        return OK
-    for path in files:
-        console().print(path, soft_wrap=True)
-    return OK
+        print_json({"grid": made.document.name, **answer, "faults": faults})
+    else:
+        for line in chain(*answer.values()):
+            console().print(line, soft_wrap=True, markup=False)
+        for fault in made.faults:
+            console(stderr=True).print(
+                f"{fault.kind}: {fault.where}: {fault.detail}", soft_wrap=True, markup=False
+            )
+    failed = (check and answer["differences"]) or (strict and faults)
+    return CHECK_FAILED if failed else OK

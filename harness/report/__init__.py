@@ -3,18 +3,25 @@
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from urllib.parse import quote
 
 from harness.atomic import write_atomic, write_text
+from harness.claims import load_claims
 from harness.errors import ConfigurationError
 from harness.figures import draw, stored_digest
 from harness.grid import Grid
+from harness.integrity import find_faults
+from harness.integrity.fault import Fault
 from harness.plot import Plot
+from harness.report.across import across_scenarios
 from harness.report.curves import NamedPlot, plots
+from harness.report.document import Document, Heading, bullets
+from harness.report.findings import findings
 from harness.report.header import header, overview
+from harness.report.markdown import markdown
 from harness.report.notes import unavailable_notes
+from harness.report.place_runs import gather
 from harness.report.section import section
-from harness.report.variants import variants
+from harness.report.soundness import soundness
 from harness.status import State
 from harness.table import Run, load_runs
 
@@ -24,44 +31,48 @@ class Report:
     """A report in memory.
 
     Attributes:
-        text: The Markdown page.
-        figures: What its figures plot.
+        document: What it says, whatever it is written in.
+        faults: What is wrong with the records it rests on.
     """
 
-    text: str
-    figures: tuple[NamedPlot, ...]
+    document: Document
+    faults: tuple[Fault, ...]
+
+    @property
+    def text(self) -> str:
+        """The Markdown page."""
+        return markdown(self.document)
+
+    @property
+    def figures(self) -> tuple[NamedPlot, ...]:
+        """What its figures plot."""
+        return self.document.figures
 
 
-def write_report(grid: Grid, results: Path, reports: Path) -> list[Path]:
+def write_report(report: Report, reports: Path) -> list[Path]:
     """Write ``<reports>/<grid>.md`` and its figures; figures it no longer has are removed.
 
     Returns:
         The files written, the page first.
 
     Raises:
-        ConfigurationError: The grid runs on tuning seeds.
         OSError: The folder cannot be written.
     """
-    report = build_report(grid, results)
-    page, folder = _locations(grid, reports)
+    page, folder = _locations(report, reports)
     written = [_write_figure(folder / figure.file, figure.plot) for figure in report.figures]
     for path in _drawn(folder).keys() - set(written):
         path.unlink()
     return [write_text(page, report.text), *written]
 
 
-def check_report(grid: Grid, results: Path, reports: Path) -> list[str]:
+def check_report(report: Report, reports: Path) -> list[str]:
     """Compare a written report with what the results say now.
 
     Returns:
         One line per difference: of the page, and of figures that are missing, extra or show
         other data. Empty when the report is up to date.
-
-    Raises:
-        ConfigurationError: The grid runs on tuning seeds.
     """
-    report = build_report(grid, results)
-    page, folder = _locations(grid, reports)
+    page, folder = _locations(report, reports)
     wanted = {folder / figure.file: figure.plot.digest for figure in report.figures}
     drawn = _drawn(folder)
     differences = _text_difference(page, report.text)
@@ -87,19 +98,24 @@ def build_report(grid: Grid, results: Path) -> Report:
             "with seeds below 1000"
         )
     runs = load_runs(grid, results)
+    faults = find_faults(grid, runs, results)
     by_place: dict[str, list[Run]] = {}
     for run in runs:
         by_place.setdefault(run.cell.place, []).append(run)
-    parts, figures = [header(grid, runs), overview(by_place)], list[NamedPlot]()
-    for place, found in by_place.items():
-        if any(run.state is not State.UNAVAILABLE for run in found):
-            rows = variants(found)
-            drawn = plots(place, rows)
-            figures += drawn
-            parts.append(section(place, rows, drawn, f"figures/{quote(grid.name)}"))
+    places = [
+        gather(place, found)
+        for place, found in by_place.items()
+        if any(run.state is not State.UNAVAILABLE for run in found)
+    ]
+    claims = load_claims()
+    found = {place.place: findings(place, claims, places) for place in places}
+    blocks = [*header(grid, runs, faults), *overview(by_place, found)]
+    for place in places:
+        blocks += section(place, found[place.place], plots(place.place, place.rows))
+    blocks += [*across_scenarios(places), *soundness(runs, faults)]
     if unavailable := unavailable_notes(runs):
-        parts.append(f"## Not available\n\n{unavailable}")
-    return Report(text="\n\n".join(filter(None, parts)) + "\n", figures=tuple(figures))
+        blocks += [Heading(2, "Not available"), *bullets(unavailable)]
+    return Report(document=Document(name=grid.name, blocks=tuple(blocks)), faults=faults)
 
 
 def _text_difference(page: Path, wanted: str) -> list[str]:
@@ -120,8 +136,9 @@ def _write_figure(path: Path, plot: Plot) -> Path:
     return write_atomic(path, lambda file: file.write(drawing))
 
 
-def _locations(grid: Grid, reports: Path) -> tuple[Path, Path]:
-    return reports / f"{grid.name}.md", reports / "figures" / grid.name
+def _locations(report: Report, reports: Path) -> tuple[Path, Path]:
+    name = report.document.name
+    return reports / f"{name}.md", reports / "figures" / name
 
 
 def _drawn(folder: Path) -> dict[Path, str]:

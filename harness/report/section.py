@@ -2,60 +2,62 @@
 
 from collections.abc import Sequence
 
-from harness.published import BOUND, Published, find_published, load_published
+from harness.published import BOUND
 from harness.report.comparison import comparison, papers, sources
 from harness.report.curves import NamedPlot
-from harness.report.markdown import decimals, escape, number, sentence
+from harness.report.document import Block, Figure, Heading, Paragraph, bullets
+from harness.report.findings import Finding, claims_table
 from harness.report.notes import notes
+from harness.report.numbers import number, sentence
+from harness.report.place_runs import PlaceRuns
+from harness.report.rivals import against_rivals
 from harness.report.sizes import sharing, sizes
-from harness.report.variants import Variant
-from scenarios import SCENARIOS
-from scenarios.base import Scenario
+from harness.report.verdicts import against_the_papers
 
 
-def section(place: str, rows: Sequence[Variant], figures: Sequence[NamedPlot], folder: str) -> str:
-    """Write the section of a place: what a reader compares first, what it cost last.
+def section(
+    place: PlaceRuns, found: Sequence[Finding], figures: Sequence[NamedPlot]
+) -> list[Block]:
+    """Return the section of a place: what a reader compares first, what it cost last.
 
     Args:
-        place: Scenario with its options.
-        rows: Its method variants.
+        place: Its runs.
+        found: What they say of the papers' claims.
         figures: Its learning curves.
-        folder: Where they lie, as seen from the report.
     """
-    cell = rows[0].cell
-    scenario = SCENARIOS[cell.scenario](**dict(cell.options))
-    published = load_published(cell.scenario)
-    parts = [f"## {escape(place)}", escape(sentence(scenario.description))]
-    headline = [name for name, info in scenario.metric_info.items() if info.headline]
-    for n, metric in enumerate(headline):
-        info = scenario.metric_info[metric]
-        arrow = "↑" if info.higher_is_better else "↓"
-        places = decimals(scenario.bound[metric], scenario.floor[metric])
-        parts += [
-            f"### {escape(metric)} {arrow} ({escape(info.unit)})",
-            comparison(rows, metric, places, published, whole=n == 0),
-            _landmarks(rows[0], metric, places, scenario, published),
-        ]
-    parts.append(notes(rows))
-    for figure in figures:
-        parts.append(f"![{escape(figure.plot.title)}]({folder}/{figure.file})")
-        parts.append(f"*{escape(figure.caption)} Data sha256: {figure.plot.digest}.*")
-    parts += [sharing(rows), sizes(rows)]
-    return "\n\n".join(filter(None, parts))
-
-
-def _landmarks(
-    row: Variant, metric: str, places: int, scenario: Scenario, published: Sequence[Published]
-) -> str:
-    """Write bound and floor, and where in the papers the table's figures come from."""
-    options = row.cell.options
-    stated = papers(find_published(published, BOUND, metric, dict(options)))
-    text = (
-        f"Bound {number(scenario.bound[metric], places)}"
-        f"{f' (papers: {stated})' if stated else ''}, "
-        f"floor {number(scenario.floor[metric], places)}."
-    )
-    found = [
-        entry for entry in published if (entry.metric, entry.options) == (metric, dict(options))
+    blocks: list[Block] = [
+        Heading(2, place.place),
+        Paragraph(sentence(place.scenario.description)),
     ]
-    return f"{text} {sources(found)}".strip()
+    for n, metric in enumerate(place.headline):
+        info = place.scenario.metric_info[metric]
+        blocks += [
+            Heading(3, f"{metric} {'↑' if info.higher_is_better else '↓'} ({info.unit})"),
+            comparison(place, metric, whole=n == 0),
+            *_landmarks(place, metric),
+        ]
+    blocks += bullets(notes(place.rows))
+    for metric in place.headline:
+        blocks += against_the_papers(place, metric)
+    blocks += claims_table(found)
+    for metric in place.headline:
+        for label in place.labels:
+            blocks += against_rivals(place, metric, label)
+    blocks += map(Figure, figures)
+    return [*blocks, *sharing(place.rows), *sizes(place.rows)]
+
+
+def _landmarks(place: PlaceRuns, metric: str) -> list[Block]:
+    """Return bound and floor, and where in the papers the table's figures come from."""
+    scenario, places = place.scenario, place.places(metric)
+    stated = papers(place.stated(metric, BOUND))
+    said = []
+    if metric in scenario.bound:
+        papers_too = f" (papers: {stated})" if stated else ""
+        said.append(f"bound {number(scenario.bound[metric], places)}{papers_too}")
+    if metric in scenario.floor:
+        said.append(f"floor {number(scenario.floor[metric], places)}")
+    here = (metric, place.options)
+    found = sources([e for e in place.published if (e.metric, e.options) == here])
+    text = " ".join(filter(None, [sentence(", ".join(said)) if said else "", found]))
+    return [Paragraph(text)] if text else []

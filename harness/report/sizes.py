@@ -5,20 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.report.comparison import each_label
-from harness.report.markdown import NOTHING, escape, mean_text, range_text, rough, table
+from harness.report.document import Block, Heading, Paragraph, Table
 from harness.report.notes import collapsed, learned_shares
+from harness.report.numbers import NOTHING, mean_text, range_text, rough
 from harness.report.variants import Variant, labels
 from harness.result import RunResult
-from harness.stats import summarize
+from harness.stats.interval import summarize
 
 _PLACES = 3
 _TRACE = "selfishness"
-_SHARING = """### Learned sharing
-
-Self weight: the part of its reward an agent keeps; final means over agents, steps and evaluation
-episodes. Agents: the lowest and the highest agent of each run, from the last evaluation's first
-episode."""
-_SHARING_HEAD = [
+_SHARING = """Self weight: the part of its reward an agent keeps; final means over agents, steps and
+evaluation episodes. Agents: the lowest and the highest agent of each run, from the last evaluation's
+first episode."""
+_SHARING_HEAD = (
     "method",
     "label",
     "self weight: mean [95 %]",
@@ -27,43 +26,52 @@ _SHARING_HEAD = [
     "lowest agent of each run",
     "highest agent of each run",
     "collapsed",
-]
-_SIZES_HEAD = [
+)
+_SIZES_HEAD = (
     "method",
     "parameters",
     "floats per edge and step, acting",
     "learning",
     "CPU minutes a run",
     "peak memory [MB]",
-]
+)
 
 
-def sharing(rows: Sequence[Variant]) -> str:
-    """Write the table of self weights; nothing where no method has learned any."""
-    lines = []
+def sharing(rows: Sequence[Variant]) -> list[Block]:
+    """Return the table of self weights; nothing where no method has learned any."""
+    lines: list[tuple[str, ...]] = []
     for row in rows:
         for label in row.runs:
             results = row.results(label)
             shares = learned_shares(results)
             if shares:
                 count = f"{collapsed(results)}/{len(shares)}"
-                lines.append([escape(row.title), escape(label), *_shares(results, shares), count])
-    return f"{_SHARING}\n\n{table(_SHARING_HEAD, lines, left=2)}" if lines else ""
+                lines.append((row.title, label, *_shares(results, shares), count))
+    if not lines:
+        return []
+    return [
+        Heading(3, "Learned sharing"),
+        Paragraph(_SHARING),
+        Table(head=_SHARING_HEAD, rows=tuple(lines), left=2),
+    ]
 
 
-def sizes(rows: Sequence[Variant]) -> str:
-    """Write the table of sizes and costs; nothing where nothing has been run."""
+def sizes(rows: Sequence[Variant]) -> list[Block]:
+    """Return the table of sizes and costs; nothing where nothing has been run."""
     columns = labels(rows)
     lines = [
-        [escape(row.title), *(each_label(row, columns, say) for say in _SAYINGS)]
+        (row.title, *(each_label(row, columns, say) for say in _SAYINGS))
         for row in rows
         if any(row.results(label) for label in columns)
     ]
     if not lines:
-        return ""
-    order = f" Where labels differ: {escape(' / '.join(columns))}." if len(columns) > 1 else ""
-    text = f"### Size, communication and cost\n\nMedians over the runs.{order}"
-    return f"{text}\n\n{table(_SIZES_HEAD, lines)}"
+        return []
+    order = f" Where labels differ: {' / '.join(columns)}." if len(columns) > 1 else ""
+    return [
+        Heading(3, "Size, communication and cost"),
+        Paragraph(f"Medians over the runs.{order}"),
+        Table(head=_SIZES_HEAD, rows=tuple(lines)),
+    ]
 
 
 def _shares(results: Sequence[RunResult], shares: Sequence[float]) -> list[str]:

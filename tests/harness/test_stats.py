@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from harness.stats import mean_interval, summarize
+from harness.stats.interval import mean_interval, summarize
 
 samples = hnp.arrays(np.float64, st.integers(2, 12), elements=st.floats(-1e3, 1e3))
 

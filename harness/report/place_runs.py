@@ -1,0 +1,111 @@
+"""What a report knows of one place: its rows, its scenario, the papers' numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from harness.cell import Value
+from harness.published import Published, find_published, load_published
+from harness.report.numbers import decimals
+from harness.report.variants import Variant, labels, variants
+from harness.stats.paired import shows_above
+from harness.stats.ranks import rank_ranges
+from harness.table import Run
+from scenarios import SCENARIOS
+from scenarios.base import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRuns:
+    """The runs of one place.
+
+    Attributes:
+        place: Scenario with its options.
+        rows: Its method variants.
+        scenario: The scenario itself.
+        published: What the papers state for this scenario, under whatever options.
+    """
+
+    place: str
+    rows: tuple[Variant, ...]
+    scenario: Scenario
+    published: tuple[Published, ...]
+
+    @property
+    def name(self) -> str:
+        """The scenario's name."""
+        return self.rows[0].cell.scenario
+
+    @property
+    def options(self) -> dict[str, Value]:
+        """Options that differ from the scenario's defaults."""
+        return dict(self.rows[0].cell.options)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Columns of its tables."""
+        return labels(self.rows)
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The metrics that have a table."""
+        return tuple(name for name, m in self.scenario.metric_info.items() if m.headline)
+
+    def places(self, metric: str) -> int:
+        """Return how many decimals suit a metric."""
+        found = (marks.get(metric, 0.0) for marks in (self.scenario.bound, self.scenario.floor))
+        return decimals(*found)
+
+    def margin(self, metric: str, share: float) -> float:
+        """Return a share of the way from floor to bound; 0 where a scenario does not state both."""
+        bound, floor = self.scenario.bound.get(metric), self.scenario.floor.get(metric)
+        return 0.0 if bound is None or floor is None else share * abs(bound - floor)
+
+    def stated(self, metric: str, method: str) -> tuple[Published, ...]:
+        """Return what the papers state of a method at this place."""
+        return find_published(self.published, method, metric, self.options)
+
+    def row(self, method: str, label: str) -> Variant | None:
+        """Return the row of a method as it is under a label; None without done runs."""
+        found = (
+            row
+            for row in self.rows
+            if row.cell.method == method and not row.cell.fields and row.results(label)
+        )
+        return next(found, None)
+
+    def sign(self, metric: str) -> int:
+        """Return 1 where higher is better, else -1."""
+        return 1 if self.scenario.metric_info[metric].higher_is_better else -1
+
+    def ranks(self, metric: str, label: str, rows: Sequence[Variant]) -> list[tuple[int, int]]:
+        """Return the range of ranks of each row among them, by pairs of runs on shared seeds."""
+        values = [row.by_seed(label, metric) for row in rows]
+        rng = np.random.default_rng(0)
+        ahead = np.zeros((len(rows), len(rows)), np.bool_)
+        for i, j in np.ndindex(ahead.shape):
+            gaps = self.sign(metric) * differences(values[i], values[j])
+            ahead[i, j] = shows_above(gaps, 0.0, rng)
+        return rank_ranges(ahead)
+
+
+def differences(
+    first: Mapping[int, float], second: Mapping[int, float]
+) -> Float[np.ndarray, "pairs"]:
+    """Return one method's values less the other's, on every seed that both have."""
+    shared = sorted(first.keys() & second.keys())
+    return np.array([first[seed] - second[seed] for seed in shared], dtype=np.float64)
+
+
+def gather(place: str, runs: Sequence[Run]) -> PlaceRuns:
+    """Gather the runs of a place, none of which may be of a scenario that is only planned."""
+    rows = variants(runs)
+    cell = rows[0].cell
+    return PlaceRuns(
+        place=place,
+        rows=rows,
+        scenario=SCENARIOS[cell.scenario](**dict(cell.options)),
+        published=load_published(cell.scenario),
+    )

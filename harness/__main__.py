@@ -10,14 +10,18 @@ from pathlib import Path
 import typer
 
 from harness.arguments import (
+    AfterArgument,
+    BeforeArgument,
     CheckOption,
     CheckpointOption,
     DryRunOption,
+    FailOption,
     GridOption,
     JobsOption,
     JsonOption,
     Kind,
     KindArgument,
+    MarginOption,
     OnlyOption,
     ReportsOption,
     Rerun,
@@ -158,6 +162,29 @@ def report(
 
     request = Request(grid, None, results, as_json=as_json)
     raise typer.Exit(show.report(request, reports, check=check, strict=strict))
+
+
+@app.command()
+def compare(
+    before: BeforeArgument,
+    after: AfterArgument,
+    margin: MarginOption = 0.02,
+    fail: FailOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what changed beyond noise from one folder of results to another.
+
+    Headline metrics are compared seed by seed. `worse` and `better` are shown by at least five
+    seeds, with Holm's correction over all that differ; `equivalent` lies within the margin.
+
+    ```
+    python -m harness compare old/results results
+    python -m harness compare old/results/paper results/paper --fail --json
+    ```
+    """
+    from harness.commands.compare import compare_results
+
+    raise typer.Exit(compare_results(before, after, share=margin, fail=fail, as_json=as_json))
 
 
 @app.command(name="list")

@@ -76,6 +76,23 @@ CheckOption = Annotated[
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Fail if anything is wrong with the records themselves.")
 ]
+BeforeArgument = Annotated[
+    Path, typer.Argument(metavar="RESULTS_A", help="Folder of results: before.")
+]
+AfterArgument = Annotated[
+    Path, typer.Argument(metavar="RESULTS_B", help="Folder of the same form: after.")
+]
+MarginOption = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        metavar="SHARE",
+        help="Difference that is none in practice, as a share of the way from a metric's floor to "
+        "its bound.",
+    ),
+]
+FailOption = Annotated[bool, typer.Option("--fail", help="Exit with 3 if a metric got worse.")]
 KindArgument = Annotated[
     Kind | None, typer.Argument(metavar="[methods|scenarios|grids]", help="What to list.")
 ]

@@ -38,13 +38,12 @@ class Published(_Source):
         method: A key of ``methods.METHODS``, also of one not built yet, or ``bound``.
         metric: A key of the scenario's ``metric_info``.
         value: The number, in the metric's unit; absent where the paper gives words only.
-        text: The paper's words or a short rendering of them; shown instead of the number.
+        text: The paper's words, shortened; shown instead of the number.
         paper: Which paper: "000" or "001"; "code" for what the authors print with their code.
         source: Section, table or figure.
-        runs: Training runs behind it; absent where none is stated.
-        spread: How far the true value may be from the printed one, where the paper says so or
-            rounds coarsely.
-        options: Options of the scenario it holds for; the others are at their defaults.
+        runs: Training runs behind it, where stated.
+        spread: How far the true value may lie off, where the paper says so or rounds coarsely.
+        options: Options of the scenario that are not at their defaults.
     """
 
     method: str
@@ -77,20 +76,19 @@ def load_published(scenario: str, folder: Traversable | None = None) -> tuple[Pu
         folder: Where the files lie; those of this package unless given.
 
     Raises:
-        ConfigurationError: A file that is not TOML, an unknown key or metric, a missing or
-            wrong value. The metrics of a scenario that is not built yet are taken as they are.
+        ConfigurationError: A file that is not TOML, an unknown key, metric or option, a missing
+            or wrong value. What is said of a scenario not built yet is taken as it is.
     """
     file = (folder or resources.files("harness") / "published") / f"{scenario}.toml"
     if not file.is_file():
         return ()
-    name = f"harness/published/{scenario}.toml"
+    name, entries = f"harness/published/{scenario}.toml", list[Published]()
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{name}: not valid TOML: {error}") from None
     for key in tables.keys() - _TABLES.keys():
         raise ConfigurationError(f"{name}: unknown key {key!r}; {nearest(key, _TABLES)}")
-    entries: list[Published] = []
     for kind, model in _TABLES.items():
         for n, values in enumerate(tables.get(kind, []), start=1):
             entries += _entries(model, values, scenario, f"{name}: [[{kind}]] number {n}")
@@ -123,17 +121,16 @@ def check_place(where: str, scenario: str, metric: str, options: Iterable[str]) 
     Raises:
         ConfigurationError: With the nearest one.
     """
-    if scenario not in SCENARIOS:
-        return  # planned: nothing is known of it yet
+    if scenario not in SCENARIOS:  # planned: nothing is known of it yet
+        return
     known = [name for name, m in SCENARIOS[scenario].metric_info.items() if m.headline]
     if metric not in known:
         raise ConfigurationError(
             f"{where}: unknown headline metric {metric!r}; {nearest(metric, known)}"
         )
     names = inspect.signature(SCENARIOS[scenario]).parameters
-    for name in options:
-        if name not in names:
-            raise ConfigurationError(f"{where}: unknown option {name!r}; {nearest(name, names)}")
+    for name in (name for name in options if name not in names):
+        raise ConfigurationError(f"{where}: unknown option {name!r}; {nearest(name, names)}")
 
 
 _TABLES: Mapping[str, type[Published] | type[Row]] = {"result": Published, "row": Row}

@@ -54,11 +54,12 @@ def plan(request: Request) -> int:
 
 
 def status(request: Request) -> int:
-    """Show how far each variant is."""
+    """Show how far each variant is, what a cell of it costs, and what is to come."""
     grid, statuses, _ = request.load()
-    costs = Costs(statuses)
+    costs, left = Costs(statuses), to_run(statuses, None)
     spent_s = sum((s.wall_s or 0.0 for s in statuses), 0.0)
-    left_s = sum((costs.expected_s(s.cell) for s in to_run(statuses, None)), 0.0)
+    expected = {s.cell: costs.expected_s(s.cell) for s in statuses}
+    left_s = sum((expected[s.cell] for s in left), 0.0)
     if request.as_json:
         print_json(
             {
@@ -66,20 +67,30 @@ def status(request: Request) -> int:
                 "states": count(statuses),
                 "spent_s": spent_s,
                 "left_s": left_s,
-                "cells": [record(s) for s in statuses],
+                "cells": [record(s) | {"expected_s": expected[s.cell]} for s in statuses],
             }
         )
         return OK
     out = console()
     shown = [state for state in State if state in count(statuses)]
-    table = Table("place", "variant", *shown, box=None, pad_edge=False)
+    table = Table("place", "variant", *shown, "a cell", "to come", box=None, pad_edge=False)
+    waiting = {s.cell for s in left}
     for (place, variant), members in by_variant(statuses).items():
-        counts = count(members)
-        table.add_row(place, variant, *(str(counts.get(state, "")) for state in shown))
+        counts, cells = count(members), [s.cell for s in members]
+        guess = "" if all(map(costs.known, cells)) else "~"
+        to_come_s = sum((expected[cell] for cell in cells if cell in waiting), 0.0)
+        table.add_row(
+            place,
+            variant,
+            *(str(counts.get(state, "")) for state in shown),
+            f"{guess}{duration(sum(expected[cell] for cell in cells) / len(cells))}",
+            f"{guess}{duration(to_come_s)}" if to_come_s else "",
+        )
     out.print(table)
     out.print(
         f"\n{counts_text(statuses)}; {duration(spent_s)} of one core spent, about "
-        f"{duration(left_s)} to come",
+        f"{duration(left_s)} to come"
+        f"{'' if all(map(costs.known, waiting)) else ' (~: guessed, nothing alike has run yet)'}",
         soft_wrap=True,
     )
     print_remedies(out, statuses)

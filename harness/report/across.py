@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from harness.report.document import Block, Entry, Heading, Paragraph, Table
+from harness.report.document import Block, Entry, Heading, Paragraph, Table, prose
 from harness.report.numbers import NOTHING, interval_text
 from harness.report.place_runs import PlaceRuns
 from harness.report.rivals import SUBJECT
@@ -19,6 +19,10 @@ from harness.stats.aggregate import (
 )
 
 _PLACES = 3
+_READING = """Each scenario's first metric, 0 at its floor and 1 at its bound. `IQM`: interquartile
+mean over scenarios and the seeds done at all of them. `P(LToS better)`: the chance that a run of
+LToS scores higher than one of the method, mean over scenarios. Intervals: bootstrap, resampled
+within each scenario."""
 Scores = Float[np.ndarray, "seeds scenarios"]
 
 
@@ -27,7 +31,7 @@ def across_scenarios(places: Sequence[PlaceRuns]) -> list[Block]:
     blocks: list[Block] = []
     for label in dict.fromkeys(label for place in places for label in place.labels):
         blocks += _of_label(_scenarios(places, label), label)
-    return [Heading(2, "Across scenarios"), *blocks] if blocks else []
+    return [Heading(2, "Across scenarios"), Paragraph(prose(_READING)), *blocks] if blocks else []
 
 
 def _scenarios(places: Sequence[PlaceRuns], label: str) -> list[PlaceRuns]:
@@ -55,7 +59,7 @@ def _of_label(places: Sequence[PlaceRuns], label: str) -> list[Block]:
     ]
     where = ", ".join(f"{place.place} ({place.headline[0]})" for place in places)
     head = ("method", "seeds", "IQM [95 %]", f"P({title_of(SUBJECT)} better) [95 %]")
-    missing = f" Not at all of them: {', '.join(left_out)}." if left_out else ""
+    missing = f" Not run at all of them: {', '.join(left_out)}." if left_out else ""
     return [
         Heading(3, f"Normalized scores, {label}"),
         Paragraph(f"Over {where}.{missing}"),

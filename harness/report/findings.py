@@ -16,7 +16,7 @@ from harness.stats.decision import MARGIN, Decision, decide, seeds_to_decide
 from harness.stats.interval import mean_interval
 from harness.stats.power import MOST_SEEDS
 
-_HEAD = ("claim", "paper", "settings", "holds", "does not hold", "undecided")
+_HEAD = ("claim", "source", "settings", "holds", "does not hold", "undecided")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +78,15 @@ def claims_table(found: Sequence[Finding]) -> list[Block]:
     """Return the table of claims; nothing where none has been examined."""
     if not found:
         return []
+    metrics = {finding.claim.metric for finding in found}
     lines: list[tuple[str, ...]] = []
     before = None
     for finding in found:
         claim, columns = finding.claim, (_column(finding, decision) for decision in Decision)
         new = claim is not before  # a claim's other labels leave its words out
+        words = f"{claim.words} ({claim.metric})" if len(metrics) > 1 else claim.words
         source = f"{claim.paper}, {claim.source}"
-        lines.append((claim.words if new else "", source if new else "", finding.label, *columns))
+        lines.append((words if new else "", source if new else "", finding.label, *columns))
         before = claim
     return [
         Heading(3, "Claims of the papers"),

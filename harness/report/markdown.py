@@ -69,8 +69,8 @@ def _text(text: Text) -> str:
         elif isinstance(piece, Strong):
             written.append(f"**{escape(piece.text)}**")
         else:
-            ends = [" " if piece[:1].isspace() else "", " " if piece[-1:].isspace() else ""]
-            written.append(f"{ends[0]}{escape(piece)}{ends[1]}")
+            start, end = piece[:1].isspace(), piece[-1:].isspace() and not piece.isspace()
+            written.append(f"{' ' * start}{escape(piece)}{' ' * end}")
     return "".join(written)
 
 

@@ -71,16 +71,11 @@ def interval_text(mean: float, interval: tuple[float, float] | None, places: int
     return f"{number(mean, places)} [{number(low, places)}, {number(high, places)}]"
 
 
-def count_text(n: int, thing: str) -> str:
-    """Write ``1 seed`` or ``3 seeds``."""
-    return f"{n:,} {thing}{'' if n == 1 else 's'}"
-
-
 def significant(value: float) -> str:
-    """Write a p value or an effect to two significant digits."""
+    """Write a p value or an effect to two significant digits, large ones without decimals."""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value:.2g}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 def sentence(text: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.cell import Value
+from harness.landmarks import share_of_way
 from harness.published import Published, find_published, load_published
 from harness.report.numbers import decimals
 from harness.report.variants import Variant, labels, variants
@@ -60,8 +61,7 @@ class PlaceRuns:
 
     def margin(self, metric: str, share: float) -> float:
         """Return a share of the way from floor to bound; 0 where a scenario does not state both."""
-        bound, floor = self.scenario.bound.get(metric), self.scenario.floor.get(metric)
-        return 0.0 if bound is None or floor is None else share * abs(bound - floor)
+        return share_of_way(self.scenario, metric, share)
 
     def stated(self, metric: str, method: str) -> tuple[Published, ...]:
         """Return what the papers state of a method at this place."""

@@ -15,8 +15,8 @@ from harness.stats.interval import summarize
 _PLACES = 3
 _TRACE = "selfishness"
 _SHARING = """Self weight: the part of its reward an agent keeps; final means over agents, steps and
-evaluation episodes. Agents: the lowest and the highest agent of each run, from the last evaluation's
-first episode."""
+evaluation episodes. Agents: the lowest and the highest agent of each run, from the first episode of
+the last evaluation."""
 _SHARING_HEAD = (
     "method",
     "label",

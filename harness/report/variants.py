@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from harness.cell import Cell
 from harness.claims import When
-from harness.result import WINDOW, RunResult
+from harness.result import WINDOW, RunResult, rounded
 from harness.status import State
 from harness.table import Run, written_fields
 from methods import METHODS
@@ -43,17 +43,13 @@ class Variant:
         return [run.result for run in self.runs.get(label, ()) if run.result is not None]
 
     def by_seed(self, label: str, metric: str, when: When = When.END) -> dict[int, float]:
-        """Return a value of every done run that has the metric, by seed.
-
-        It is rounded to ten digits: runs that end alike differ by rounding errors, which would
-        pass for a difference that every seed shows.
-        """
+        """Return a value of every done run that has the metric, by seed, with ten digits."""
         window = WINDOW if when is When.END else None
         found = {}
         for result in self.results(label):
             values = [row["metrics"].get(metric) for row in result.last(window)]
             if None not in values:
-                found[result.cell.seed] = float(f"{np.mean(values):.10g}")
+                found[result.cell.seed] = rounded(float(np.mean(values)))
         return found
 
     def finals(self, label: str, metric: str) -> Float[np.ndarray, "seeds"]:

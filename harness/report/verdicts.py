@@ -131,9 +131,9 @@ def _order(place: PlaceRuns, metric: str, paper: str, label: str, matches: Seque
         match.rank[0] <= match.papers_rank[1] and match.papers_rank[0] <= match.rank[1]
         for match in matches
     )
-    agreement = "not defined (all equal)" if np.isnan(tau) else f"{signed(tau, 2)}"
+    agreement = "not defined, all are equal" if np.isnan(tau) else signed(tau, 2)
     return (
-        f"Order of paper {paper}, {label}: Kendall's tau-b {agreement} over {len(matches)} "
+        f"{label}, order of paper {paper}: Kendall's tau-b {agreement}, over {len(matches)} "
         f"methods; {fits} of them may have the paper's rank."
     )
 

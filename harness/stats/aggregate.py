@@ -115,7 +115,7 @@ def _expanded(n: int, n_samples: int) -> float:
 def _iqm_of_samples(
     *samples: Float[np.ndarray, "*resamples runs"], axis: int = -1
 ) -> Float[np.ndarray, "*resamples"]:
-    return trim_mean(np.concatenate(samples, axis=axis), _CUT, axis=axis)
+    return np.asarray(trim_mean(np.concatenate(samples, axis=axis), _CUT, axis=axis))
 
 
 def _improvement_of_samples(
@@ -127,4 +127,4 @@ def _improvement_of_samples(
     for mine, theirs in zip(samples[:half], samples[half:], strict=True):
         gap = mine[..., :, None] - theirs[..., None, :]
         chances.append(np.mean((np.sign(gap) + 1) / 2, axis=(-2, -1)))
-    return np.mean(chances, axis=0)
+    return np.asarray(np.mean(chances, axis=0))

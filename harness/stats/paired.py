@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import stdtr
 from scipy.stats import permutation_test
 
 from harness.stats.interval import mean_interval, spread
@@ -92,6 +93,14 @@ def sign_flip_p(
     return float(found.pvalue)
 
 
+def t_test_p(differences: Float[np.ndarray, "pairs"]) -> float:
+    """Return the two-sided p value of the paired t test; 1 for one pair, and where all are zero."""
+    n, mean, sd = len(differences), float(differences.mean()), spread(differences)
+    if n < 2 or mean == 0:
+        return 1.0
+    return float(2 * stdtr(n - 1, -abs(mean) / sd * np.sqrt(n))) if sd else 0.0
+
+
 def shows_above(
     differences: Float[np.ndarray, "pairs"], threshold: float, rng: np.random.Generator
 ) -> bool:
@@ -123,4 +132,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _mean_difference(
     first: Float[np.ndarray, "*shape"], second: Float[np.ndarray, "*shape"], axis: int = -1
 ) -> Float[np.ndarray, "*rest"]:
-    return np.mean(first - second, axis=axis)
+    return np.asarray(np.mean(first - second, axis=axis))

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.errors import ConfigurationError
-from harness.landmarks import share_of_way
+from harness.landmarks import landmarks
 from harness.result import DamagedResult, RunResult, load_result, rounded
 from scenarios import SCENARIOS
 
@@ -82,15 +82,15 @@ def match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[Mat
     cell = before[seeds[0]].cell
     if cell.scenario not in SCENARIOS:
         raise ConfigurationError(f"{where}: results of an unknown scenario {cell.scenario!r}")
-    scenario = SCENARIOS[cell.scenario](**dict(cell.options))
-    for metric in (name for name, info in scenario.metric_info.items() if info.headline):
+    known, ends = SCENARIOS[cell.scenario].metric_info, landmarks(cell)
+    for metric in (name for name, info in known.items() if info.headline):
         yield Matched(
             where=where,
             metric=metric,
             before=np.array([rounded(before[seed].final(metric)) for seed in seeds]),
             after=np.array([rounded(after[seed].final(metric)) for seed in seeds]),
-            sign=1 if scenario.metric_info[metric].higher_is_better else -1,
-            margin=share_of_way(scenario, metric, share),
+            sign=1 if known[metric].higher_is_better else -1,
+            margin=ends.share_of_way(metric, share),
             identical=all(_figures(before[seed]) == _figures(after[seed]) for seed in seeds),
         )
 

@@ -108,7 +108,7 @@ def find_published(
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """Say what is wrong with an entry, and what would be right."""
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     key = ".".join(map(str, first["loc"])) or "entry"
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown key; {nearest(key, model.model_fields)}"

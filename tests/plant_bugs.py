@@ -302,6 +302,48 @@ BUGS = (
         "alpha ** np.where(reachable, distance, 0.0)",
         "tests/methods/test_rewards.py -k nobody",
     ),
+    Bug(
+        "a difference is shown by its interval alone",
+        "harness/stats/paired.py",
+        'return sign_flip_p(differences - threshold, rng, "greater") <= ALARM',
+        "return True",
+        "tests/harness/stats/test_paired.py",
+    ),
+    Bug(
+        "Holm's correction lets adjusted p values fall",
+        "harness/stats/paired.py",
+        "np.maximum.accumulate(p[order] * factors)",
+        "p[order] * factors",
+        "tests/harness/stats/test_paired.py",
+    ),
+    Bug(
+        "the bootstrap mixes scenarios",
+        "harness/stats/aggregate.py",
+        "_interval([*scores.T], _iqm_of_samples",
+        "_interval([scores.ravel()], _iqm_of_samples",
+        "tests/harness/stats/test_aggregate.py",
+    ),
+    Bug(
+        "claims read every metric as if more were better",
+        "harness/report/findings.py",
+        "gaps = place.sign(claim.metric) * gaps",
+        "gaps = gaps * 1",
+        "tests/harness/test_report_comparisons.py",
+    ),
+    Bug(
+        "runs of a variant are not compared with each other",
+        "harness/integrity/column.py",
+        "if len(alike) > 1:",
+        "if len(alike) > 9:",
+        "tests/harness/test_integrity.py",
+    ),
+    Bug(
+        "a regression passes for noise",
+        "harness/compare.py",
+        "if shows_above(-gains, 0.0, rng):",
+        "if shows_above(-gains, margin * 1e9, rng):",
+        "tests/harness/test_compare.py",
+    ),
 )
 
 

@@ -39,9 +39,13 @@ def _scenarios(places: Sequence[PlaceRuns], label: str) -> list[PlaceRuns]:
     found: dict[str, PlaceRuns] = {}
     for place in places:
         ran = any(row.learns and row.results(label) for row in place.rows)
-        if ran and place.margin(place.headline[0], 1.0):
+        if ran and place.margin(_first_metric(place), 1.0):
             found.setdefault(place.name, place)
     return [*found.values()]
+
+
+def _first_metric(place: PlaceRuns) -> str:
+    return next(iter(place.headline))
 
 
 def _of_label(places: Sequence[PlaceRuns], label: str) -> list[Block]:
@@ -57,7 +61,7 @@ def _of_label(places: Sequence[PlaceRuns], label: str) -> list[Block]:
         _line(method, values, None if method == SUBJECT else subject)
         for method, values in scores.items()
     ]
-    where = ", ".join(f"{place.place} ({place.headline[0]})" for place in places)
+    where = ", ".join(f"{place.place} ({_first_metric(place)})" for place in places)
     head = ("method", "seeds", "IQM [95 %]", f"P({title_of(SUBJECT)} better) [95 %]")
     missing = f" Not run at all of them: {', '.join(left_out)}." if left_out else ""
     return [
@@ -71,7 +75,7 @@ def _scores(places: Sequence[PlaceRuns], label: str, method: str) -> Scores | No
     """Return a method's scores on the seeds that it has at every place; None without one."""
     columns = []
     for place in places:
-        row, metric = place.row(method, label), place.headline[0]
+        row, metric = place.row(method, label), _first_metric(place)
         if row is None:
             return None
         columns.append((place, metric, row.by_seed(label, metric)))
@@ -82,8 +86,8 @@ def _scores(places: Sequence[PlaceRuns], label: str, method: str) -> Scores | No
         [
             normalized(
                 np.array([values[seed] for seed in seeds]),
-                place.scenario.floor[metric],
-                place.scenario.bound[metric],
+                place.landmarks.floor[metric],
+                place.landmarks.bound[metric],
             )
             for place, metric, values in columns
         ],

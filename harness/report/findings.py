@@ -8,15 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.claims import Claim
-from harness.report.document import Block, Heading, Table
 from harness.report.numbers import NOTHING, interval_text
 from harness.report.place_runs import PlaceRuns, differences
 from harness.report.variants import title_of
 from harness.stats.decision import MARGIN, Decision, decide, seeds_to_decide
 from harness.stats.interval import mean_interval
 from harness.stats.power import MOST_SEEDS
-
-_HEAD = ("claim", "source", "settings", "holds", "does not hold", "undecided")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,26 +71,6 @@ def tally(found: Iterable[Finding], label: str) -> str:
     return ", ".join(said) or NOTHING
 
 
-def claims_table(found: Sequence[Finding]) -> list[Block]:
-    """Return the table of claims; nothing where none has been examined."""
-    if not found:
-        return []
-    metrics = {finding.claim.metric for finding in found}
-    lines: list[tuple[str, ...]] = []
-    before = None
-    for finding in found:
-        claim, columns = finding.claim, (_column(finding, decision) for decision in Decision)
-        new = claim is not before  # a claim's other labels leave its words out
-        words = f"{claim.words} ({claim.metric})" if len(metrics) > 1 else claim.words
-        source = f"{claim.paper}, {claim.source}"
-        lines.append((words if new else "", source if new else "", finding.label, *columns))
-        before = claim
-    return [
-        Heading(3, "Claims of the papers"),
-        Table(head=_HEAD, rows=tuple(lines), left=len(_HEAD)),
-    ]
-
-
 def _pairs(
     place: PlaceRuns, label: str, claim: Claim, places: Sequence[PlaceRuns]
 ) -> Iterator[Pair]:
@@ -132,24 +109,3 @@ def _needed(seeds: int | None, n: int) -> str:
     if n < 2:
         return "needs more seeds"
     return f"needs {seeds} seeds" if seeds is not None else f"needs over {MOST_SEEDS} seeds"
-
-
-def _column(finding: Finding, decision: Decision) -> str:
-    """Write the pairs of one decision: ``LToS better than DQN, DGN``, with figures if not so.
-
-    What was not run stands with the undecided.
-    """
-    by_method: dict[str, list[str]] = {}
-    for pair in finding.pairs:
-        if pair.decision is decision:
-            details = {
-                Decision.HOLDS: "",
-                Decision.FAILS: f" ({pair.advantage})",
-                Decision.UNDECIDED: f" ({pair.advantage}, {pair.needed})",
-            }
-            by_method.setdefault(pair.method, []).append(pair.rival + details[decision])
-        elif pair.decision is None and decision is Decision.UNDECIDED:
-            by_method.setdefault(pair.method, []).append(f"{pair.rival} (not run)")
-    relation = finding.claim.relation
-    said = (f"{method} {relation} {', '.join(rivals)}" for method, rivals in by_method.items())
-    return "; ".join(said) or NOTHING

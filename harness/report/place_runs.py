@@ -1,13 +1,13 @@
-"""What a report knows of one place: its rows, its scenario, the papers' numbers."""
+"""What a report knows of one place: its rows, its landmarks, the papers' numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from harness.cell import Value
-from harness.landmarks import share_of_way
+from harness.landmarks import Landmarks, landmarks
 from harness.published import Published, find_published, load_published
 from harness.report.numbers import decimals
 from harness.report.variants import Variant, labels, variants
@@ -15,7 +15,7 @@ from harness.stats.paired import shows_above
 from harness.stats.ranks import rank_ranges
 from harness.table import Run
 from scenarios import SCENARIOS
-from scenarios.base import Scenario
+from scenarios.base import Metric, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +25,13 @@ class PlaceRuns:
     Attributes:
         place: Scenario with its options.
         rows: Its method variants.
-        scenario: The scenario itself.
+        landmarks: Its floor and bound.
         published: What the papers state for this scenario, under whatever options.
     """
 
     place: str
     rows: tuple[Variant, ...]
-    scenario: Scenario
+    landmarks: Landmarks
     published: tuple[Published, ...]
 
     @property
@@ -50,18 +50,23 @@ class PlaceRuns:
         return labels(self.rows)
 
     @property
-    def headline(self) -> tuple[str, ...]:
+    def scenario(self) -> type[Scenario]:
+        """The scenario, not built: it may need what is not on this machine."""
+        return SCENARIOS[self.name]
+
+    @property
+    def headline(self) -> dict[str, Metric]:
         """The metrics that have a table."""
-        return tuple(name for name, m in self.scenario.metric_info.items() if m.headline)
+        return {name: m for name, m in self.scenario.metric_info.items() if m.headline}
 
     def places(self, metric: str) -> int:
         """Return how many decimals suit a metric."""
-        found = (marks.get(metric, 0.0) for marks in (self.scenario.bound, self.scenario.floor))
-        return decimals(*found)
+        ends = self.landmarks.bound, self.landmarks.floor
+        return decimals(*(end[metric] for end in ends if metric in end))
 
     def margin(self, metric: str, share: float) -> float:
-        """Return a share of the way from floor to bound; 0 where a scenario does not state both."""
-        return share_of_way(self.scenario, metric, share)
+        """Return a share of the way from floor to bound; 0 where one of them is not known."""
+        return self.landmarks.share_of_way(metric, share)
 
     def stated(self, metric: str, method: str) -> tuple[Published, ...]:
         """Return what the papers state of a method at this place."""
@@ -76,9 +81,18 @@ class PlaceRuns:
         )
         return next(found, None)
 
+    def values(
+        self, row: Variant, label: str, metric: str, seeds: Iterable[int]
+    ) -> dict[int, float]:
+        """Return final values by seed: a fixed policy's one value where nothing is ever drawn."""
+        found = row.by_seed(label, metric)
+        if found and row.fixed and self.scenario.deterministic:
+            return dict.fromkeys(seeds, next(iter(found.values())))
+        return found
+
     def sign(self, metric: str) -> int:
         """Return 1 where higher is better, else -1."""
-        return 1 if self.scenario.metric_info[metric].higher_is_better else -1
+        return 1 if self.headline[metric].higher_is_better else -1
 
     def ranks(self, metric: str, label: str, rows: Sequence[Variant]) -> list[tuple[int, int]]:
         """Return the range of ranks of each row among them, by pairs of runs on shared seeds."""
@@ -106,6 +120,6 @@ def gather(place: str, runs: Sequence[Run]) -> PlaceRuns:
     return PlaceRuns(
         place=place,
         rows=rows,
-        scenario=SCENARIOS[cell.scenario](**dict(cell.options)),
+        landmarks=landmarks(cell),
         published=load_published(cell.scenario),
     )

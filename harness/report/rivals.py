@@ -54,7 +54,7 @@ def _rivals(place: PlaceRuns, metric: str, label: str, subject: Variant) -> list
         (row, gaps, pairing(gaps, rng))
         for row in place.rows
         if row is not subject and row.plain
-        if len(gaps := differences(mine, row.by_seed(label, metric)))
+        if len(gaps := differences(mine, place.values(row, label, metric, mine)))
     ]
     tested = [result.p for _, _, result in found if result.p is not None]
     adjusted = iter(holm(tested))

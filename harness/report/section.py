@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from harness.published import BOUND
+from harness.report.claims import claims_table
 from harness.report.comparison import comparison, papers, sources
 from harness.report.curves import NamedPlot
 from harness.report.document import Block, Figure, Heading, Paragraph, bullets
-from harness.report.findings import Finding, claims_table
+from harness.report.findings import Finding
 from harness.report.notes import notes
 from harness.report.numbers import number, sentence
 from harness.report.place_runs import PlaceRuns
@@ -29,8 +30,7 @@ def section(
         Heading(2, place.place),
         Paragraph(sentence(place.scenario.description)),
     ]
-    for n, metric in enumerate(place.headline):
-        info = place.scenario.metric_info[metric]
+    for n, (metric, info) in enumerate(place.headline.items()):
         blocks += [
             Heading(3, f"{metric} {'↑' if info.higher_is_better else '↓'} ({info.unit})"),
             comparison(place, metric, whole=n == 0),
@@ -49,14 +49,14 @@ def section(
 
 def _landmarks(place: PlaceRuns, metric: str) -> list[Block]:
     """Return bound and floor, and where in the papers the table's figures come from."""
-    scenario, places = place.scenario, place.places(metric)
+    floor, bound, places = place.landmarks.floor, place.landmarks.bound, place.places(metric)
     stated = papers(place.stated(metric, BOUND))
     said = []
-    if metric in scenario.bound:
+    if metric in bound:
         papers_too = f" (papers: {stated})" if stated else ""
-        said.append(f"bound {number(scenario.bound[metric], places)}{papers_too}")
-    if metric in scenario.floor:
-        said.append(f"floor {number(scenario.floor[metric], places)}")
+        said.append(f"bound {number(bound[metric], places)}{papers_too}")
+    if metric in floor:
+        said.append(f"floor {number(floor[metric], places)}")
     here = (metric, place.options)
     found = sources([e for e in place.published if (e.metric, e.options) == here])
     text = " ".join(filter(None, [sentence(", ".join(said)) if said else "", found]))

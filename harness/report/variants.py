@@ -57,6 +57,12 @@ class Variant:
         return np.array([*self.by_seed(label, metric).values()], dtype=np.float64)
 
     @property
+    def fixed(self) -> bool:
+        """Whether it is a policy that neither learns nor draws."""
+        method = METHODS.get(self.cell.method)
+        return method is not None and issubclass(method, Reference)
+
+    @property
     def plain(self) -> bool:
         """Whether it is a method as it is: nothing swept; references differ by their policy."""
         return not self.cell.fields or not self.learns

@@ -13,6 +13,7 @@ RESAMPLES = 10_000
 _CUT = 0.25  # the interquartile mean leaves out a quarter at each end
 
 Scores = Float[np.ndarray, "runs scenarios"]
+OtherScores = Float[np.ndarray, "other_runs scenarios"]
 
 
 def normalized(
@@ -50,7 +51,7 @@ def iqm_interval(
     return _interval([*scores.T], _iqm_of_samples, rng, n_resamples)
 
 
-def improvement(scores: Scores, others: Scores) -> float:
+def improvement(scores: Scores, others: OtherScores) -> float:
     """Return the probability of improvement, averaged over the scenarios.
 
     The chance that a run scores higher than a run of the other method; equal runs count half.
@@ -64,7 +65,7 @@ def improvement(scores: Scores, others: Scores) -> float:
 
 
 def improvement_interval(
-    scores: Scores, others: Scores, rng: np.random.Generator, n_resamples: int = RESAMPLES
+    scores: Scores, others: OtherScores, rng: np.random.Generator, n_resamples: int = RESAMPLES
 ) -> tuple[float, float] | None:
     """Return the 95 % bootstrap interval of ``improvement``, resampled per scenario and method.
 

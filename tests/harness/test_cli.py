@@ -95,7 +95,7 @@ def test_help_takes_less_than_half_a_second():
     assert min(seconds) < 0.5
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "status", "report", "list"])
+@pytest.mark.parametrize("command", ["run", "plan", "status", "report", "compare", "list"])
 def test_every_command_has_help_with_an_example(call, command):
     code, out, log = call(command, "--help")
 

@@ -15,7 +15,7 @@ from harness.stats.paired import shows_above
 from harness.stats.ranks import rank_ranges
 from harness.table import Run
 from scenarios import SCENARIOS
-from scenarios.base import Metric, Scenario
+from scenarios.base import Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +50,14 @@ class PlaceRuns:
         return labels(self.rows)
 
     @property
-    def scenario(self) -> type[Scenario]:
-        """The scenario, not built: it may need what is not on this machine."""
-        return SCENARIOS[self.name]
+    def description(self) -> str:
+        """What the scenario is."""
+        return SCENARIOS[self.name].description
 
     @property
     def headline(self) -> dict[str, Metric]:
         """The metrics that have a table."""
-        return {name: m for name, m in self.scenario.metric_info.items() if m.headline}
+        return {name: m for name, m in SCENARIOS[self.name].metric_info.items() if m.headline}
 
     def places(self, metric: str) -> int:
         """Return how many decimals suit a metric."""
@@ -86,7 +86,7 @@ class PlaceRuns:
     ) -> dict[int, float]:
         """Return final values by seed: a fixed policy's one value where nothing is ever drawn."""
         found = row.by_seed(label, metric)
-        if found and row.fixed and self.scenario.deterministic:
+        if found and row.fixed and SCENARIOS[self.name].deterministic:
             return dict.fromkeys(seeds, next(iter(found.values())))
         return found
 

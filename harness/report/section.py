@@ -28,7 +28,7 @@ def section(
     """
     blocks: list[Block] = [
         Heading(2, place.place),
-        Paragraph(sentence(place.scenario.description)),
+        Paragraph(sentence(place.description)),
     ]
     for n, (metric, info) in enumerate(place.headline.items()):
         blocks += [

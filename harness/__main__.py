@@ -4,11 +4,17 @@ import sys
 
 import typer
 
-from harness.cli import app, computing, installation, one_cell, reporting
+from harness.cli import app, comparing, computing, installation, one_cell, reporting
 from harness.errors import ConfigurationError
 
 WRONG_USE = 2
-GROUPS = (computing, reporting, one_cell, installation)  # imported, they register their commands
+GROUPS = (
+    computing,
+    reporting,
+    comparing,
+    one_cell,
+    installation,
+)  # imported, they register their commands
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -38,8 +38,8 @@ class Costs:
         return next(known, _SECONDS_PER_STEP) * _size(cell)
 
     def known(self, cell: Cell) -> bool:
-        """Say whether the expectation rests on anything but a guess."""
-        return any(key in self._rates for key in _keys(cell))
+        """Say whether the expectation rests on runs of the same scenario, not on a guess."""
+        return any(key in self._rates for key in _keys(cell)[:2])
 
 
 def duration(seconds: float) -> str:

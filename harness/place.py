@@ -8,11 +8,11 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from harness.cell import Named, Value
+from harness.cell import Cell, Named, Value
 from harness.errors import ConfigurationError, nearest
 from harness.sweep import BudgetTable
 from scenarios import SCENARIOS
-from scenarios.base import Scenario, Unavailable
+from scenarios.base import Scenario, SeenInSeveralWays, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,15 @@ def option_defaults(scenario: str) -> dict[str, Any]:
     Options that must be given, or that go on to an environment of others, have no default.
     """
     return {p.name: p.default for p in _parameters(scenario) if p.default is not p.empty}
+
+
+def game_options(cell: Cell) -> dict[str, Value]:
+    """Return a cell's options, but for those that change only what agents see of the game."""
+    scenario = SCENARIOS[cell.scenario]
+    views: frozenset[str] = frozenset()
+    if isinstance(scenario, SeenInSeveralWays):
+        views = scenario.views
+    return {name: value for name, value in cell.options if name not in views}
 
 
 def required_options(scenario: str) -> list[str]:

@@ -1,9 +1,11 @@
 """The papers' own results, as data: ``harness/published/<scenario>.toml``."""
 
+import inspect
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,31 +15,40 @@ from scenarios import SCENARIOS
 
 BOUND = "bound"  # stands in place of a method for the best value a paper states
 
+Options: TypeAlias = dict[str, bool | int | float | str]
 
-class Published(BaseModel):
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Source(_Strict):
+    metric: str
+    paper: str
+    source: str
+    runs: int | None = Field(default=None, ge=1)
+    spread: float = Field(default=0.0, ge=0)
+    options: Options = {}
+
+
+class Published(_Source):
     """One result that a paper states.
 
     Attributes:
         method: A key of ``methods.METHODS``, also of one not built yet, or ``bound``.
         metric: A key of the scenario's ``metric_info``.
         value: The number, in the metric's unit; absent where the paper gives words only.
-        text: The paper's words or a short rendering of them; shown instead of the number.
-        paper: Which paper: "000" or "001".
+        text: The paper's words, shortened; shown instead of the number.
+        paper: Which paper: "000" or "001"; "code" for what the authors print with their code.
         source: Section, table or figure.
-        runs: Training runs behind it; absent where none is stated.
-        options: Options of the scenario it holds for; the others are at their defaults.
+        runs: Training runs behind it, where stated.
+        spread: How far the true value may lie off, where the paper says so or rounds coarsely.
+        options: Options of the scenario that are not at their defaults.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
     method: str
-    metric: str
     value: float | None = None
     text: str | None = None
-    paper: str
-    source: str
-    runs: int | None = Field(default=None, ge=1)
-    options: dict[str, bool | int | float | str] = {}
 
     @model_validator(mode="after")
     def _says_something(self) -> "Published":
@@ -51,31 +62,37 @@ class Published(BaseModel):
         return self.text if self.text is not None else f"{self.value:g}"
 
 
+class Row(_Source):
+    """A row of a paper's table: a value per method, the rest as in ``Published``."""
+
+    values: Annotated[dict[str, float], Field(min_length=1)]
+
+
 def load_published(scenario: str, folder: Traversable | None = None) -> tuple[Published, ...]:
-    """Return what the papers state for a scenario, in file order; nothing without a file.
+    """Return what the papers state for a scenario: its ``[[result]]``s, then its ``[[row]]``s.
 
     Args:
-        scenario: A key of ``scenarios.SCENARIOS``.
+        scenario: Name of the file; nothing without a file.
         folder: Where the files lie; those of this package unless given.
 
     Raises:
-        ConfigurationError: A file that is not TOML, an unknown key or metric, a missing or
-            wrong value.
+        ConfigurationError: A file that is not TOML, an unknown key, metric or option, a missing
+            or wrong value. What is said of a scenario not built yet is taken as it is.
     """
     file = (folder or resources.files("harness") / "published") / f"{scenario}.toml"
     if not file.is_file():
         return ()
-    name = f"harness/published/{scenario}.toml"
+    name, entries = f"harness/published/{scenario}.toml", list[Published]()
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{name}: not valid TOML: {error}") from None
-    for key in tables.keys() - {"result"}:
-        raise ConfigurationError(f"{name}: unknown key {key!r}; {nearest(key, ['result'])}")
-    return tuple(
-        _entry(values, scenario, f"{name}: [[result]] number {n}")
-        for n, values in enumerate(tables.get("result", []), start=1)
-    )
+    for key in tables.keys() - _TABLES.keys():
+        raise ConfigurationError(f"{name}: unknown key {key!r}; {nearest(key, _TABLES)}")
+    for kind, model in _TABLES.items():
+        for n, values in enumerate(tables.get(kind, []), start=1):
+            entries += _entries(model, values, scenario, f"{name}: [[{kind}]] number {n}")
+    return tuple(entries)
 
 
 def find_published(
@@ -89,18 +106,45 @@ def find_published(
     )
 
 
-def _entry(values: Mapping[str, object], scenario: str, where: str) -> Published:
-    try:
-        entry = Published.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "entry"
-        hint = nearest(key, Published.model_fields) if first["type"] == "extra_forbidden" else ""
-        remedy = f"unknown key; {hint}" if hint else first["msg"]
-        raise ConfigurationError(f"{where}: {key}: {remedy}") from None
-    known = SCENARIOS[scenario].metric_info
-    if entry.metric not in known:
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say what is wrong with an entry, and what would be right."""
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    key = ".".join(map(str, first["loc"])) or "entry"
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key; {nearest(key, model.model_fields)}"
+    return f"{key}: {first['msg']}"
+
+
+def check_place(where: str, scenario: str, metric: str, options: Iterable[str]) -> None:
+    """Refuse a headline metric or an option that a scenario does not have.
+
+    Raises:
+        ConfigurationError: With the nearest one.
+    """
+    if scenario not in SCENARIOS:  # planned: nothing is known of it yet
+        return
+    known = [name for name, m in SCENARIOS[scenario].metric_info.items() if m.headline]
+    if metric not in known:
         raise ConfigurationError(
-            f"{where}: unknown metric {entry.metric!r}; {nearest(entry.metric, known)}"
+            f"{where}: unknown headline metric {metric!r}; {nearest(metric, known)}"
         )
-    return entry
+    names = inspect.signature(SCENARIOS[scenario]).parameters
+    for name in (name for name in options if name not in names):
+        raise ConfigurationError(f"{where}: unknown option {name!r}; {nearest(name, names)}")
+
+
+_TABLES: Mapping[str, type[Published] | type[Row]] = {"result": Published, "row": Row}
+
+
+def _entries(
+    model: type[Published] | type[Row], values: Any, scenario: str, where: str
+) -> list[Published]:
+    try:
+        entry = model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError(f"{where}: {explain(error, model)}") from None
+    check_place(where, scenario, entry.metric, entry.options)
+    if isinstance(entry, Published):
+        return [entry]
+    shared = entry.model_dump(exclude={"values"})
+    return [Published(method=m, value=v, **shared) for m, v in entry.values.items()]

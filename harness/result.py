@@ -52,9 +52,13 @@ class RunResult:
     method: Mapping[str, Any]
     provenance: Mapping[str, Any]
 
+    def last(self, n: int | None = WINDOW) -> tuple[Mapping[str, Any], ...]:
+        """Return the last n evaluations; all with None."""
+        return self.curve if n is None else self.curve[-n:]
+
     def final(self, metric: str) -> float:
         """Return the mean of a metric over the last ten evaluations."""
-        return float(np.mean([row["metrics"][metric] for row in self.curve[-WINDOW:]]))
+        return float(np.mean([row["metrics"][metric] for row in self.last()]))
 
     def save(self, folder: Path) -> Path:
         """Write the result under a grid's folder of results in one atomic step."""
@@ -64,6 +68,11 @@ class RunResult:
         return write_text(
             result_path(folder, self.cell), f'{{"sha256": "{record_hash}",\n{text[1:]}\n'
         )
+
+
+def rounded(value: float) -> float:
+    """Return ten digits: rounding errors would pass for a difference that every seed shows."""
+    return float(f"{value:.10g}")
 
 
 def result_path(folder: Path, cell: Cell) -> Path:
@@ -90,6 +99,7 @@ def load_result(path: Path) -> RunResult:
         cell["budget"] = Budget(**cell["budget"])
         for key in ("options", "fields"):
             cell[key] = _frozen(cell[key])
+        _check_figures(path, record)
         return RunResult(cell=Cell(**cell), **{**record, "curve": tuple(record["curve"])})
     except (OSError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
         raise DamagedResult(f"{path}: not the record of a run ({error})") from error
@@ -123,6 +133,15 @@ def fingerprint(cell: Cell) -> str:
 def all_options(cell: Cell) -> dict[str, Any]:
     """Return every option of the cell's scenario whose value is known, the defaults included."""
     return option_defaults(cell.scenario) | dict(cell.options)
+
+
+def _check_figures(path: Path, record: Mapping[str, Any]) -> None:
+    if not record["curve"]:
+        raise DamagedResult(f"{path}: holds no evaluation")
+    try:
+        json.dumps(record, allow_nan=False)
+    except ValueError:
+        raise DamagedResult(f"{path}: holds a figure that is not finite (NaN)") from None
 
 
 def _frozen(value: Any) -> Any:

@@ -25,12 +25,14 @@ class Run:
         cell: What was asked.
         state: What became of it, as far as results tell: nothing is running or started here.
         result: Its record; only of a done cell.
+        stored: What lies in the place of its record; also of a stale cell.
         reason: Why it failed, is damaged or is unavailable; else empty.
     """
 
     cell: Cell
     state: State
     result: RunResult | None = None
+    stored: RunResult | None = None
     reason: str = ""
 
 
@@ -66,9 +68,10 @@ def curve_table(runs: Iterable[Run]) -> pd.DataFrame:
         The columns of ``CURVE_COLUMNS``; ``episode`` and ``step`` count training so far.
     """
     rows = [
-        (*_identity(run.cell), row["evaluation"], row["episode"], row["step"], metric, value)
+        (*identity, row["evaluation"], row["episode"], row["step"], metric, value)
         for run in runs
         if run.result is not None
+        for identity in [_identity(run.cell)]  # once: spelling a place out takes its time
         for row in run.result.curve
         for metric, value in row["metrics"].items()
     ]
@@ -82,9 +85,10 @@ def final_table(runs: Iterable[Run]) -> pd.DataFrame:
         The columns of ``FINAL_COLUMNS``; a final value is the mean of the last ten evaluations.
     """
     rows = [
-        (*_identity(run.cell), metric, run.result.final(metric))
+        (*identity, metric, run.result.final(metric))
         for run in runs
         if run.result is not None
+        for identity in [_identity(run.cell)]
         for metric in run.result.curve[-1]["metrics"]
     ]
     return pd.DataFrame(rows, columns=FINAL_COLUMNS)
@@ -111,8 +115,8 @@ def _look_up(cell: Cell, folder: Path) -> Run:
         reason = str(error).removeprefix(f"{path}: ").replace(str(path), path.name)
         return Run(cell=cell, state=State.DAMAGED, reason=reason)
     if result.fingerprint != fingerprint(cell):
-        return Run(cell=cell, state=State.STALE)
-    return Run(cell=cell, state=State.DONE, result=result)
+        return Run(cell=cell, state=State.STALE, stored=result)
+    return Run(cell=cell, state=State.DONE, result=result, stored=result)
 
 
 def _without_result(cell: Cell, folder: Path) -> Run:

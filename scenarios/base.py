@@ -171,6 +171,17 @@ class RestsOnFiles(Protocol):
         """Return the sha256 of what these files hold under the given options, by name."""
 
 
+@runtime_checkable
+class SeenInSeveralWays(Protocol):
+    """A scenario with options that change what agents see, and nothing of the game.
+
+    Attributes:
+        views: The names of these options; what is known of the game holds under any of them.
+    """
+
+    views: ClassVar[frozenset[str]]
+
+
 def check_actions(actions: Actions, mask: Bool[np.ndarray, "agents actions"]) -> None:
     """Refuse a joint action that the current step does not allow.
 

@@ -53,6 +53,7 @@ class Jungle:
     description: ClassVar[str] = "agents on a grid eat or attack; the graph moves with them"
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = False
+    views: ClassVar[frozenset[str]] = frozenset({"planes"})
     metric_info: ClassVar[Mapping[str, Metric]] = {
         "reward_per_step": Metric(unit="per agent and step", higher_is_better=True, headline=True),
         "attacks": Metric(unit="per episode", higher_is_better=False),

@@ -10,8 +10,21 @@ from harness.cli.arguments import Form, GridOption, JsonOption, OnlyOption, Resu
 
 ReportsOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of reports.")]
 
+FormatsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="md,tex,html",
+        help="Formats to write: Markdown, LaTeX, HTML. [default: md; with --check, all there are]",
+    ),
+]
+
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Write nothing; fail if a report is not what results say.")
+]
+
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Fail if anything is wrong with the records themselves.")
 ]
 
 FormatOption = Annotated[
@@ -39,20 +52,27 @@ def report(
     grid: GridOption = "quickstart",
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),
+    formats: FormatsOption = None,
     check: CheckOption = False,
+    strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write tables and learning curves of what there is.
+    """Write tables, comparisons with the papers and learning curves of what there is.
+
+    Whatever is wrong with the records (a seed twice, a run cut short, a method without all its
+    seeds ...) is named in the report and on standard error.
 
     ```
     python -m harness report --grid paper
-    python -m harness report --grid paper --check
+    python -m harness report --grid paper --format md,tex,html
+    python -m harness report --grid paper --check --strict
     ```
     """
     from harness.commands import show
     from harness.commands.request import Request
 
-    raise typer.Exit(show.report(Request(grid, None, results, as_json=as_json), reports, check))
+    request = Request(grid, None, results, as_json=as_json)
+    raise typer.Exit(show.report(request, reports, formats=formats, check=check, strict=strict))
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """The commands that look and change nothing: plan and status; and report."""
 
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 from rich.table import Table
@@ -52,11 +54,12 @@ def plan(request: Request) -> int:
 
 
 def status(request: Request) -> int:
-    """Show how far each variant is."""
+    """Show how far each variant is, what a cell of it costs, and what is to come."""
     grid, statuses, _ = request.load()
-    costs = Costs(statuses)
+    costs, left = Costs(statuses), to_run(statuses, None)
     spent_s = sum((s.wall_s or 0.0 for s in statuses), 0.0)
-    left_s = sum((costs.expected_s(s.cell) for s in to_run(statuses, None)), 0.0)
+    expected = {s.cell: costs.expected_s(s.cell) for s in statuses}
+    left_s = sum((expected[s.cell] for s in left), 0.0)
     if request.as_json:
         print_json(
             {
@@ -64,42 +67,59 @@ def status(request: Request) -> int:
                 "states": count(statuses),
                 "spent_s": spent_s,
                 "left_s": left_s,
-                "cells": [record(s) for s in statuses],
+                "cells": [record(s) | {"expected_s": expected[s.cell]} for s in statuses],
             }
         )
         return OK
     out = console()
     shown = [state for state in State if state in count(statuses)]
-    table = Table("place", "variant", *shown, box=None, pad_edge=False)
+    table = Table("place", "variant", *shown, "a cell", "to come", box=None, pad_edge=False)
+    waiting = {s.cell for s in left}
     for (place, variant), members in by_variant(statuses).items():
-        counts = count(members)
-        table.add_row(place, variant, *(str(counts.get(state, "")) for state in shown))
+        counts, cells = count(members), [s.cell for s in members]
+        guess = "" if all(map(costs.known, cells)) else "~"
+        to_come_s = sum((expected[cell] for cell in cells if cell in waiting), 0.0)
+        table.add_row(
+            place,
+            variant,
+            *(str(counts.get(state, "")) for state in shown),
+            f"{guess}{duration(sum(expected[cell] for cell in cells) / len(cells))}",
+            f"{guess}{duration(to_come_s)}" if to_come_s else "",
+        )
     out.print(table)
     out.print(
         f"\n{counts_text(statuses)}; {duration(spent_s)} of one core spent, about "
-        f"{duration(left_s)} to come",
+        f"{duration(left_s)} to come"
+        f"{'' if all(map(costs.known, waiting)) else ' (~: guessed, nothing alike has run yet)'}",
         soft_wrap=True,
     )
     print_remedies(out, statuses)
     return OK
 
 
-def report(request: Request, reports: Path, check: bool) -> int:
-    """Write the report of a grid, or compare it with what is there."""
-    from harness.report import check_report, write_report  # matplotlib takes its time
+def report(
+    request: Request, reports: Path, *, formats: str | None, check: bool, strict: bool
+) -> int:
+    """Write the report of a grid, or compare it with what is there; name faults of its records."""
+    from harness.report import build_report, check_report, write_report  # imports take their time
+    from harness.report.files import Format, parse_formats
 
-    grid = load_grid(request.grid)
+    chosen = None if formats is None else parse_formats(formats)
+    made = build_report(load_grid(request.grid), request.results)
+    faults = [asdict(fault) for fault in made.faults]
     if check:
-        differences = check_report(grid, request.results, reports)
-        if request.as_json:
-            print_json({"grid": grid.name, "differences": differences})
-        for difference in [] if request.as_json else differences:
-            console().print(difference, soft_wrap=True)
-        return CHECK_FAILED if differences else OK
-    files = [str(path) for path in write_report(grid, request.results, reports)]
+        answer = {"differences": check_report(made, reports, chosen)}
+    else:
+        written = write_report(made, reports, chosen or (Format.MARKDOWN,))
+        answer = {"files": [str(path) for path in written]}
     if request.as_json:
-        print_json({"grid": grid.name, "files": files})
-        return OK
-    for path in files:
-        console().print(path, soft_wrap=True)
-    return OK
+        print_json({"grid": made.document.name, **answer, "faults": faults})
+    else:
+        for line in chain(*answer.values()):
+            console().print(line, soft_wrap=True, markup=False)
+        for fault in made.faults:
+            console(stderr=True).print(
+                f"{fault.kind}: {fault.where}: {fault.detail}", soft_wrap=True, markup=False
+            )
+    failed = (check and answer["differences"]) or (strict and faults)
+    return CHECK_FAILED if failed else OK

@@ -1,56 +1,68 @@
 """The main table: each method beside the papers' figures, a group of columns per label."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from harness.published import Published, find_published
-from harness.report.markdown import NOTHING, escape, mean_text, range_text, rough, table
-from harness.report.notes import COLLAPSED, collapsed
-from harness.report.variants import Variant, labels
+from harness.published import Published
+from harness.report.document import Entry, Table
+from harness.report.notes import (
+    COLLAPSED,
+    about_method,
+    about_runs,
+    centralized,
+    collapsed,
+)
+from harness.report.numbers import NOTHING, mean_text, range_text, rough
+from harness.report.place_runs import PlaceRuns
+from harness.report.variants import Variant
 from harness.result import RunResult
-from harness.stats import summarize
+from harness.stats.interval import summarize
 from harness.status import State
 
 _ABSENT = {State.DONE: "without this metric", State.MISSING: "not run"}
 
 
-def comparison(
-    rows: Sequence[Variant],
-    metric: str,
-    places: int,
-    published: Sequence[Published],
-    *,
-    whole: bool,
-) -> str:
-    """Write the table of one metric.
+def comparison(place: PlaceRuns, metric: str, *, whole: bool) -> Table:
+    """Return the table of one metric.
 
     Args:
-        rows: The method variants of a place.
+        place: Where the methods meet.
         metric: Which metric.
-        places: Decimals of its values.
-        published: What the papers state.
         whole: Whether to add what does not depend on the metric: hops and steps/s.
     """
-    columns = labels(rows)
     head = ["method", "papers"]
-    for label in columns:
-        head += [f"{escape(label)}: mean [95 %]", "min to max", "seeds"]
-    body = [[escape(row.title), _stated(row, metric, published)] for row in rows]
-    for row, line in zip(rows, body, strict=True):
-        for label in columns:
-            line += _outcome(row, label, metric, places)
+    ranks: dict[str, Mapping[str, str]] = {}
+    for label in place.labels:
+        head += [f"{label}: mean [95 %]", "min to max", "seeds", "rank"]
+        ranks[label] = _ranks(place, metric, label)
+    body: list[list[str | Entry]] = []
+    for row in place.rows:
+        known = (about_method(place.place),) if centralized(row) else ()
+        line: list[str | Entry] = [
+            Entry(text=row.title, notes=known),
+            _stated(place, row, metric),
+        ]
+        for label in place.labels:
+            line += _outcome(place, row, label, metric)
+            rank = ranks[label].get(row.title, "")
+            line.append(Entry(text=rank, records=row.records(label) if rank else ()))
         if whole:
-            line += [each_label(row, columns, _hops), each_label(row, columns, _speed)]
-    return table([*head, *(["hops", "steps/s"] if whole else [])], body, left=2)
+            line += [each_label(row, place.labels, say) for say in (_hops, _speed)]
+        body.append(line)
+    head += ["hops", "steps/s"] if whole else []
+    return Table(head=tuple(head), rows=tuple(map(tuple, body)), left=2)
 
 
 def each_label(
     row: Variant, columns: Sequence[str], say: Callable[[Sequence[RunResult]], str]
-) -> str:
+) -> Entry:
     """Say something of a variant under each label, once where it is the same everywhere."""
     said = [say(row.results(label)) if row.results(label) else NOTHING for label in columns]
     known = {text for text in said if text != NOTHING}
-    return known.pop() if len(known) == 1 else " / ".join(said) if known else NOTHING
+    if not known:
+        return Entry(text=NOTHING)
+    text = known.pop() if len(known) == 1 else " / ".join(said)
+    return Entry(text=text, records=row.records(*columns))
 
 
 def papers(entries: Sequence[Published]) -> str:
@@ -59,7 +71,7 @@ def papers(entries: Sequence[Published]) -> str:
     for entry in entries:
         by_text[entry.shown].append(entry.paper)
     return "; ".join(
-        f"{escape(text)} ({escape(', '.join(found))})" for text, found in by_text.items()
+        f"{text} ({', '.join(dict.fromkeys(found))})" for text, found in by_text.items()
     )
 
 
@@ -69,32 +81,55 @@ def sources(entries: Sequence[Published]) -> str:
         f"{entry.paper}, {entry.source}" + (f", {entry.runs} runs" if entry.runs else "")
         for entry in entries
     )
-    return f"Papers: {escape('; '.join(found))}." if found else ""
+    return f"Papers: {'; '.join(found)}." if found else ""
 
 
-def _stated(row: Variant, metric: str, published: Sequence[Published]) -> str:
-    cell = row.cell
-    if cell.fields:  # the papers state one figure per method: at their own settings
+def range_of_ranks(ends: tuple[int, int]) -> str:
+    """Write ranks that the runs do not set apart: ``2-5``."""
+    return "-".join(str(end) for end in dict.fromkeys(ends))
+
+
+def _ranks(place: PlaceRuns, metric: str, label: str) -> dict[str, str]:
+    """Return the ranks of the learners as they are, by title."""
+    rows = [
+        row for row in place.rows if row.learns and row.plain and row.finals(label, metric).size
+    ]
+    found = place.ranks(metric, label, rows)
+    return {row.title: range_of_ranks(ends) for row, ends in zip(rows, found, strict=True)}
+
+
+def _stated(place: PlaceRuns, row: Variant, metric: str) -> str:
+    if row.cell.fields:  # the papers state one figure per method: at their own settings
         return ""
-    return papers(find_published(published, cell.method, metric, dict(cell.options)))
+    return papers(place.stated(metric, row.cell.method))
 
 
-def _outcome(row: Variant, label: str, metric: str, places: int) -> list[str]:
+def _outcome(place: PlaceRuns, row: Variant, label: str, metric: str) -> list[str | Entry]:
     """Return mean with interval, range, and seeds done of seeds asked."""
     asked = Counter(run.state for run in row.runs.get(label, ()))
     if not asked:
         return ["", "", ""]
-    values = row.finals(label, metric)
+    values, places = row.finals(label, metric), place.places(metric)
+    notes = (about_runs(place.place, row, label),)
     seeds = f"{len(values)}/{asked.total()}"
     if not len(values):
         states = [_ABSENT.get(state, state) for state in State if asked[state]]
-        return [", ".join(states), NOTHING, seeds]
+        reasons = tuple(dict.fromkeys(run.reason for run in row.runs[label] if run.reason))
+        return [
+            Entry(text=", ".join(states), notes=reasons),
+            NOTHING,
+            Entry(text=seeds, notes=notes),
+        ]
     faults = [f"{asked[s]} {s}" for s in (State.FAILED, State.DAMAGED, State.STALE) if asked[s]]
     mark = f" {COLLAPSED}" if collapsed(row.results(label)) else ""
+    summary = summarize(values)
+    records, text = row.records(label), mean_text(summary, places) + mark
     return [
-        mean_text(summarize(values), places) + mark,
-        range_text(values, places),
-        seeds + (f" ({', '.join(faults)})" if faults else ""),
+        Entry(text=text, value=summary.mean, records=records),
+        Entry(text=range_text(values, places), records=records),
+        Entry(
+            text=seeds + (f" ({', '.join(faults)})" if faults else ""), records=records, notes=notes
+        ),
     ]
 
 

@@ -4,40 +4,95 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.grid import Grid
-from harness.report.markdown import code, escape, sentence, table
+from harness.integrity.fault import Fault
+from harness.report.document import Block, Bullets, Heading, Paragraph, Table
+from harness.report.findings import Finding, tally
+from harness.report.numbers import sentence
+from harness.report.text import Code, Strong, prose
+from harness.stats.decision import CLOSE, MARGIN
+from harness.stats.paired import ALARM, LEAST_PAIRS
+from harness.stats.power import POWER
 from harness.status import State
 from harness.table import Run
 
-_READING = """\
-A run's final value is the mean of its last ten evaluations. `papers`: what the LToS papers (000,
-the first version, and 001, the later one) state, in words where they print no number.
-`mean [95 %]`: over the seeds done, with Student's t interval (one seed has none). `seeds`: done
-of asked. `hops`: how many edges away an agent's information may come from when it acts.
-`steps/s`: environment steps per second of training, median. Where labels differ in such a figure,
-it gives one each, in the order of the columns. ↑ higher is better, ↓ lower."""
+_READING = (
+    """Tables of a metric: a run's final value is the mean of its last ten evaluations. `papers`:
+    what the LToS papers (000, the first version, and 001, the later one) state, in words where they
+    print no number. `mean [95 %]`: over the seeds done, with Student's t interval (one seed has
+    none). `seeds`: done of asked. `rank`: among the learning methods; a range where these seeds do
+    not set them apart. `hops`: how many edges away an agent's information may come from when it
+    acts. `steps/s`: environment steps per second of training, median. Where labels differ in such a
+    figure, it gives one each, in the order of the columns. ↑ higher is better, ↓ lower.""",
+    f"""Against the papers: `match`, the printed number lies in our interval, and our mean within
+    {100 * CLOSE:g} % of the way from floor to bound; `close`, the latter alone; `better`, `worse`,
+    neither. Behind it our mean less theirs. `rank (papers)`: among the methods that the paper
+    prints and that were run.""",
+    f"""Claims: pair by pair, on the seeds that both have. `holds`: the 95 % interval of the
+    advantage lies above zero, and the sign-flip test agrees (one-sided p at most {ALARM:g}). `does
+    not hold`: likewise below {100 * MARGIN:g} % of the way from floor to bound, which is no
+    difference in practice. `undecided`: neither, as always below {LEAST_PAIRS} seeds. In brackets
+    the mean advantage with its interval, and how many seeds would decide it if more were like
+    these.""",
+    f"""LToS against each method: differences seed by seed; the same seed means the same evaluation
+    episodes. `LToS better`: in how many pairs, equal ones counted half. `effect`: mean over
+    standard deviation (Hedges). `p`: sign-flip test, two-sided; Holm's correction is over the
+    table, bold where it leaves at most {ALARM:g}. `detectable`: the least difference that so many
+    pairs show with probability {POWER:g}.""",
+    """How all this is computed, and how often it errs: `docs/statistics.md`.""",
+)
 
 
-def header(grid: Grid, runs: Sequence[Run]) -> str:
-    """Write what the report is, what makes it and how many runs became what."""
+def header(grid: Grid, runs: Sequence[Run], faults: Sequence[Fault]) -> list[Block]:
+    """Return what the report is, what makes it, how many runs became what, and how to read it."""
     counts = Counter(run.state for run in runs)
     said = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
-    command = f"python -m harness report --grid {grid.name}"
-    parts = [
-        f"# {escape(grid.name)}",
-        f"{escape(sentence(grid.description))} Made by {code(command)}; do not edit.",
-        f"**{len(runs)} runs: {said}.**",
+    blocks: list[Block] = [
+        Heading(1, grid.name),
+        Paragraph(
+            (
+                f"{sentence(grid.description)} Made by ",
+                Code(f"python -m harness report --grid {grid.name}"),
+                "; do not edit.",
+            )
+        ),
+        Paragraph((Strong(f"{len(runs)} runs: {said}."), *_soundness(counts, faults))),
     ]
     if not counts[State.DONE]:
-        start = code(f"python -m harness run --grid {grid.name}")
-        parts.append(f"There is no result to report yet: {start} makes them.")
-    return "\n\n".join([*parts, _READING])
+        start = Code(f"python -m harness run --grid {grid.name}")
+        blocks.append(Paragraph(("There is no result to report yet: ", start, " makes them.")))
+    return [*blocks, Bullets((*map(prose, _READING),), folded="How to read this report")]
 
 
-def overview(by_place: Mapping[str, Sequence[Run]]) -> str:
-    """Write how far each place is; nothing for a single place, where the header says it."""
+def overview(
+    by_place: Mapping[str, Sequence[Run]], found: Mapping[str, Sequence[Finding]]
+) -> list[Block]:
+    """Return how far each place is and how the papers' claims stand there.
+
+    Nothing for a single place, where the header says it.
+
+    Args:
+        by_place: Every place's runs.
+        found: The findings on the claims of every place that has any.
+    """
     if len(by_place) < 2:
-        return ""
+        return []
     states = [s for s in State if any(run.state is s for runs in by_place.values() for run in runs)]
     counts = {place: Counter(run.state for run in runs) for place, runs in by_place.items()}
-    lines = [[escape(place), *(str(counts[place][s]) for s in states)] for place in by_place]
-    return table(["runs", *states], lines)
+    labels = dict.fromkeys(f.label for findings in found.values() for f in findings)
+    lines = [
+        (
+            place,
+            *(str(counts[place][s]) for s in states),
+            *(tally(found.get(place, ()), label) for label in labels),
+        )
+        for place in by_place
+    ]
+    head = ("runs", *states, *(f"claims, {label}" for label in labels))
+    return [Table(head=head, rows=tuple(lines))]
+
+
+def _soundness(counts: Mapping[State, int], faults: Sequence[Fault]) -> tuple[str | Strong, ...]:
+    if faults:
+        kinds = ", ".join(dict.fromkeys(fault.kind for fault in faults))
+        return (" ", Strong(f"Integrity: {len(faults)} faults ({kinds}), named at the end."))
+    return (f" Integrity: no fault in {counts[State.DONE]} records.",) if counts[State.DONE] else ()

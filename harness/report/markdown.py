@@ -1,24 +1,38 @@
-"""Pieces of Markdown: escaped text, tables and numbers by one fixed rule."""
+"""A report in Markdown."""
 
-import math
 import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
-import numpy as np
+from harness.report.document import (
+    Block,
+    Bullets,
+    Document,
+    Entry,
+    Figure,
+    Heading,
+    Notes,
+    Paragraph,
+    Table,
+)
+from harness.report.text import Code, Strong, Text
 
-from harness.stats import Summary
 
-NOTHING = "-"
+def markdown(document: Document) -> str:
+    """Write a report as a Markdown page."""
+    folder = f"figures/{quote(document.name)}"
+    return "\n\n".join(_block(block, folder) for block in document.blocks) + "\n"
 
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, also inside a table and with HTML in it.
 
-    Underscores inside a word mean nothing to Markdown and stay readable.
+    Underscores inside a word and brackets that make no link mean nothing to Markdown and stay
+    readable.
     """
     text = " ".join(text.split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*\[\]|~#$!])", r"\\\1", text)
+    text = re.sub(r"([\\`*|~#$!]|^\[|\](?=[(\[:]))", r"\\\1", text)
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
 
 
@@ -27,69 +41,51 @@ def code(text: str) -> str:
     return escape(text) if re.search(r"[`|\n]", text) else f"`{text}`"
 
 
-def sentence(text: str) -> str:
-    """Return a description as a sentence: capital first, full stop last."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+def _block(block: Block, folder: str) -> str:
+    match block:
+        case Heading(level, text):
+            return f"{'#' * level} {escape(text)}"
+        case Paragraph(text):
+            return _text(text)
+        case Bullets(items):
+            return "\n".join(f"- {_text(item)}" for item in items)
+        case Notes(items):
+            return "\n".join(f"- {_text(note.text)}" for note in items)
+        case Table():
+            return _table(block)
+        case Figure(figure):
+            return (
+                f"![{escape(figure.plot.title)}]({folder}/{figure.file})\n\n"
+                f"*{escape(figure.caption)} Data sha256: {figure.plot.digest}.*"
+            )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Write a table; the first ``left`` columns are text, the others numbers set to the right.
-
-    Args:
-        head: One title per column.
-        rows: Finished cells: escaped where they hold names.
-        left: Number of text columns.
-    """
-    rule = [":--" if n < left else "--:" for n in range(len(head))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows])
-
-
-def decimals(*landmarks: float) -> int:
-    """Return how many decimals suit a metric with these bound and floor.
-
-    Three significant digits at least: 3 decimals below 10 (more below 0.1), 2 below 100, 1 below
-    1000, else none; by the smaller landmark, so the rule does not depend on the results.
-    """
-    sizes = [abs(x) for x in landmarks if x and math.isfinite(x)]
-    exponent = math.floor(math.log10(min(sizes))) if sizes else 0
-    return max(3 - exponent, 0) if exponent >= 0 else 2 - exponent
-
-
-def number(value: float, places: int) -> str:
-    """Write a number with so many decimals; a rounded zero carries no sign."""
-    text = f"{value:.{places}f}"
-    return text.lstrip("-") if float(text) == 0 else text
-
-
-def mean_text(summary: Summary, places: int) -> str:
-    """Write ``mean [low, high]``, without an interval where one run allows none."""
-    mean = number(summary.mean, places)
-    if summary.interval is None:
-        return mean
-    low, high = summary.interval
-    return f"{mean} [{number(low, places)}, {number(high, places)}]"
-
-
-def range_text(values: Sequence[float] | np.ndarray, places: int) -> str:
-    """Write ``least to most``, or one number where they print alike."""
-    ends = [number(float(end), places) for end in (np.min(values), np.max(values))]
-    return " to ".join(dict.fromkeys(ends))
-
-
-def rough(value: float) -> str:
-    """Write a size or a speed to two significant digits, e.g. 1,400 or 0.37."""
-    if value == 0:
-        return "0"
-    places = 1 - math.floor(math.log10(abs(value)))
-    return f"{round(value, places):,.{max(places, 0)}f}"
-
-
-def seeds_text(seeds: Iterable[int]) -> str:
-    """Write seeds shortly: ``0-4, 7``."""
-    runs: list[list[int]] = []
-    for seed in sorted(seeds):
-        if runs and seed == runs[-1][-1] + 1:
-            runs[-1].append(seed)
+def _text(text: Text) -> str:
+    if isinstance(text, str):
+        return escape(text)
+    written = []
+    for piece in text:
+        if isinstance(piece, Code):
+            written.append(code(piece.text))
+        elif isinstance(piece, Strong):
+            written.append(f"**{escape(piece.text)}**")
         else:
-            runs.append([seed])
-    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs)
+            start, end = piece[:1].isspace(), piece[-1:].isspace() and not piece.isspace()
+            written.append(f"{' ' * start}{escape(piece)}{' ' * end}")
+    return "".join(written)
+
+
+def _table(table: Table) -> str:
+    rule = [":--" if n < table.left else "--:" for n in range(len(table.head))]
+    lines: Iterable[Sequence[str]] = [
+        [escape(title) for title in table.head],
+        rule,
+        *([_entry(entry) for entry in row] for row in table.rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _entry(entry: str | Entry) -> str:
+    if isinstance(entry, str):
+        return escape(entry)
+    return f"**{escape(entry.text)}**" if entry.strong else escape(entry.text)

@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from harness.cell import Cell
+from harness.place import game_options
 from harness.published import BOUND, Published, find_published, load_published
-from harness.report.notes import collapsed
 from harness.report.variants import Variant, labels
 from harness.result import all_options
 from scenarios import SCENARIOS
@@ -66,8 +66,8 @@ class Line:
         finals: The final values of the runs, at each value of the option where there are any.
         done: Runs with a result, over all values of the option.
         asked: Runs asked for; 0 for the bound, which no run makes.
-        collapsed: Values of the option at which sharing has collapsed in some of the runs.
         stated: What the papers state, at each value where they do.
+        records: Ids of the runs with a result, at each value where there are any.
     """
 
     title: str
@@ -76,12 +76,16 @@ class Line:
     finals: Mapping[float, Float[np.ndarray, "seeds"]]
     done: int
     asked: int
-    collapsed: frozenset[float]
     stated: Mapping[float, Sequence[Published]]
+    records: Mapping[float, tuple[str, ...]] = field(default_factory=dict)
 
 
 def find_studies(places: Sequence[Sequence[Variant]]) -> tuple[Study, ...]:
-    """Find the places, each given by its variants, that differ in one numeric option."""
+    """Find the places that differ in one numeric option.
+
+    Args:
+        places: The method variants of every place.
+    """
     found: defaultdict[tuple[str, str], dict[float, Sequence[Variant]]] = defaultdict(dict)
     for rows in places:
         cell = rows[0].cell
@@ -118,7 +122,6 @@ def bound_line(study: Study, built: Mapping[float, Scenario]) -> Line:
         finals=known,
         done=0,
         asked=0,
-        collapsed=frozenset(),
         stated=_stated(study, BOUND),
     )
 
@@ -133,15 +136,15 @@ def _variant_line(study: Study, label: str, title: str, rows: Mapping[float, Var
         finals={x: values for x, values in finals.items() if values.size},
         done=sum(map(len, finals.values())),
         asked=sum(len(row.runs[label]) for row in rows.values()),
-        collapsed=frozenset(x for x, row in rows.items() if collapsed(row.results(label))),
         stated={} if one.cell.fields else _stated(study, one.cell.method),  # at their settings
+        records={x: row.records(label) for x, row in rows.items()},
     )
 
 
 def _stated(study: Study, method: str) -> dict[float, Sequence[Published]]:
     entries = load_published(study.scenario)
     found = {
-        x: find_published(entries, method, study.metric, dict(cell.options))
+        x: find_published(entries, method, study.metric, game_options(cell))
         for x, cell in study.cells.items()
     }
     return {x: of for x, of in found.items() if of}

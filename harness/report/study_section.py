@@ -4,68 +4,65 @@ from collections.abc import Sequence
 
 from harness.plot import Curve, Plot, Stated
 from harness.report.comparison import papers, sources
-from harness.report.curves import NamedPlot, file_name, rounded
-from harness.report.markdown import NOTHING, escape, mean_text, table
-from harness.report.notes import COLLAPSED
-from harness.report.section import metric_decimals, shown
+from harness.report.document import Block, Entry, Figure, Heading, Paragraph, Table
+from harness.report.named_plot import NamedPlot, file_name
+from harness.report.numbers import NOTHING, decimals, mean_text
 from harness.report.study import Line, Study, bound_line, variant_lines
-from harness.stats import summarize
+from harness.result import rounded
+from harness.stats.interval import summarize
 from scenarios import SCENARIOS
 
-_READING = f"Seeds: done of asked over all values. {COLLAPSED}: sharing collapsed in some runs."
+_READING = "Seeds: done of asked over all values."
 _CAPTION = "Final values: mean over the seeds, band from their least to their most."
 
 
-def study_section(study: Study, folder: str) -> tuple[str, list[NamedPlot]]:
-    """Write a table and a figure per label.
+def study_section(study: Study) -> list[Block]:
+    """Return a table and a figure per label.
 
-    Args:
-        study: What to show.
-        folder: Where figures lie, as seen from the report.
-
-    Returns:
-        The section and its figures; nothing as long as no variant has results at two values.
+    Nothing as long as no variant has results at two values of the option.
     """
     found = {label: lines for label in study.labels if (lines := variant_lines(study, label))}
     if not found:
-        return "", []
+        return []
     built, info = study.built(), SCENARIOS[study.scenario].metric_info[study.metric]
     bound = bound_line(study, built)
-    places = metric_decimals(next(iter(built.values())), study.metric)
-    parts, figures = [f"## {escape(study.place)} by {escape(study.option)}"], list[NamedPlot]()
-    parts.append(f"Final {escape(study.metric)} ({escape(info.unit)}) at each value. {_READING}")
+    one = next(iter(built.values()))
+    places = decimals(*(marks.get(study.metric, 0.0) for marks in (one.bound, one.floor)))
+    blocks: list[Block] = [
+        Heading(2, f"{study.place} by {study.option}"),
+        Paragraph(f"Final {study.metric} ({info.unit}) at each value. {_READING}"),
+    ]
     for label, lines in found.items():
         lines = (*lines, bound)
-        parts += [f"### {escape(label)}", _table(study, lines, places), _sources(lines)]
+        blocks += [Heading(3, label), _table(study, lines, places), *_sources(lines)]
         if any(line.learns for line in lines):
-            figures.append(_figure(study, label, lines))
-            parts += shown(figures[-1], folder)
-    return "\n\n".join(filter(None, parts)), figures
+            blocks.append(Figure(_figure(study, label, lines)))
+    return blocks
 
 
-def _table(study: Study, lines: Sequence[Line], places: int) -> str:
-    body = []
+def _table(study: Study, lines: Sequence[Line], places: int) -> Table:
+    body: list[tuple[str | Entry, ...]] = []
     for line in lines:
-        title, means = escape(line.title), [_mean(line, x, places) for x in study.rows]
+        means = [_mean(line, x, places) for x in study.rows]
         if line.finals:
-            body.append([title, *means, f"{line.done}/{line.asked}" if line.asked else ""])
+            body.append((line.title, *means, f"{line.done}/{line.asked}" if line.asked else ""))
         if line.stated:
-            body.append(
-                [f"{title}, papers", *(papers(line.stated.get(x, ())) for x in study.rows), ""]
-            )
-    heads = [f"{escape(study.option)} = {x:g}" for x in study.rows]
-    return table(["method", *heads, "seeds"], body)
+            stated = (papers(line.stated.get(x, ())) for x in study.rows)
+            body.append((f"{line.title}, papers", *stated, ""))
+    heads = (f"{study.option} = {x:g}" for x in study.rows)
+    return Table(head=("method", *heads, "seeds"), rows=tuple(body))
 
 
-def _mean(line: Line, x: float, places: int) -> str:
+def _mean(line: Line, x: float, places: int) -> str | Entry:
     if x not in line.finals:
         return NOTHING
-    mark = f" {COLLAPSED}" if x in line.collapsed else ""
-    return mean_text(summarize(line.finals[x]), places) + mark
+    summary, records = summarize(line.finals[x]), line.records.get(x, ())
+    return Entry(text=mean_text(summary, places), value=summary.mean, records=records)
 
 
-def _sources(lines: Sequence[Line]) -> str:
-    return sources([entry for line in lines for of in line.stated.values() for entry in of])
+def _sources(lines: Sequence[Line]) -> list[Block]:
+    text = sources([entry for line in lines for of in line.stated.values() for entry in of])
+    return [Paragraph(text)] if text else []
 
 
 def _figure(study: Study, label: str, lines: Sequence[Line]) -> NamedPlot:

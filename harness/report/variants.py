@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.cell import Cell
-from harness.result import RunResult
+from harness.claims import When
+from harness.result import WINDOW, RunResult, rounded
 from harness.status import State
-from harness.table import Run, final_table, written_fields
+from harness.table import Run, written_fields
 from methods import METHODS
 from methods.reference import Reference
 
@@ -41,10 +42,34 @@ class Variant:
         """Return the records of the done runs under a label."""
         return [run.result for run in self.runs.get(label, ()) if run.result is not None]
 
+    def records(self, *labels: str) -> tuple[str, ...]:
+        """Return the ids of the done runs under labels: where the numbers come from."""
+        return tuple(result.cell.id for label in labels for result in self.results(label))
+
+    def by_seed(self, label: str, metric: str, when: When = When.END) -> dict[int, float]:
+        """Return a value of every done run that has the metric, by seed, with ten digits."""
+        window = WINDOW if when is When.END else None
+        found = {}
+        for result in self.results(label):
+            values = [row["metrics"].get(metric) for row in result.last(window)]
+            if None not in values:
+                found[result.cell.seed] = rounded(float(np.mean(values)))
+        return found
+
     def finals(self, label: str, metric: str) -> Float[np.ndarray, "seeds"]:
         """Return the final value of every done run that has the metric."""
-        table = final_table(self.runs.get(label, ()))
-        return table.loc[table["metric"] == metric, "value"].to_numpy(dtype=np.float64)
+        return np.array([*self.by_seed(label, metric).values()], dtype=np.float64)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is a policy that neither learns nor draws."""
+        method = METHODS.get(self.cell.method)
+        return method is not None and issubclass(method, Reference)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a method as it is: nothing swept; references differ by their policy."""
+        return not self.cell.fields or not self.learns
 
     def count(self, label: str, state: State) -> int:
         """Count the runs under a label of which this became."""
@@ -76,8 +101,13 @@ def labels(rows: Iterable[Variant]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label for variant in rows for label in variant.runs))
 
 
+def title_of(method: str) -> str:
+    """Return a method's name in tables and legends."""
+    return METHODS[method].title if method in METHODS else method
+
+
 def _title(cell: Cell) -> str:
     method = METHODS.get(cell.method)
     if method is not None and issubclass(method, Reference):
         return f"{dict(cell.fields).get('policy', 'reference')} (reference)"
-    return ", ".join([method.title if method else cell.method, *written_fields(cell)])
+    return ", ".join([title_of(cell.method), *written_fields(cell)])

@@ -108,7 +108,8 @@ def test_help_takes_less_than_half_a_second():
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "plan", "status", "report", "render", "list", "export", "replay", "doctor"]
+    "command",
+    ["run", "plan", "status", "report", "compare", "render", "list", "export", "replay", "doctor"],
 )
 def test_every_command_has_help_with_an_example(call, command):
     code, out, log = call(command, "--help")

@@ -9,16 +9,17 @@ from harness.errors import ConfigurationError
 from harness.files import CellFiles, Failure
 from harness.grid import Grid
 from harness.report import build_report, check_report, write_report
-from harness.report.markdown import (
-    code,
-    decimals,
-    escape,
-    number,
-    range_text,
-    rough,
-    seeds_text,
-)
+from harness.report.markdown import code, escape
+from harness.report.numbers import decimals, number, range_text, rough, seeds_text
 from harness.result import fingerprint, result_path
+
+
+def write(grid, results, reports):
+    return write_report(build_report(grid, results), reports)
+
+
+def check(grid, results, reports):
+    return check_report(build_report(grid, results), reports)
 
 
 def grid(*cells, unavailable=None, tuning=False, name="trial"):
@@ -46,7 +47,8 @@ def row(text, start):
 
 
 def main_row(text, start):
-    return row(text.split("### Learned")[0].split("### Size")[0], start)
+    """A row of the first table of the first place."""
+    return row(text.split("### ")[1], start)
 
 
 def test_a_row_has_the_paper_beside_mean_interval_range_and_seeds(tmp_path):
@@ -63,6 +65,7 @@ def test_a_row_has_the_paper_beside_mean_interval_range_and_seeds(tmp_path):
         "0.490 [0.465, 0.515]",
         "0.480 to 0.500",
         "3/3",
+        "1",
         "0",
         "1,400",
     ]
@@ -87,16 +90,18 @@ def test_labels_stand_side_by_side_and_a_method_need_not_have_both(tmp_path):
 
     text = build_report(grid(*paper, *default, *only), tmp_path).text
 
-    assert "paper: mean [95 %] | min to max | seeds | default: mean [95 %]" in text
-    assert main_row(text, "DQN")[2:8] == [
+    assert "paper: mean [95 %] | min to max | seeds | rank | default: mean [95 %]" in text
+    assert main_row(text, "DQN")[2:10] == [
         "0.490 [0.490, 0.490]",
         "0.490",
         "2/2",
+        "1-2",
         "0.970 [0.970, 0.970]",
         "0.970",
         "3/3",
+        "1",
     ]
-    assert "| 2/2 |  |  |  |" in text
+    assert "| 2/2 | 1-2 |  |  |  |  |" in text
 
 
 def test_presets_under_one_label_are_never_averaged_together(tmp_path):
@@ -323,8 +328,8 @@ def test_the_same_results_give_the_same_files_byte_for_byte(tmp_path):
     cells = (*seeds(2), *seeds(2, "ltos"))
     save(tmp_path, *(recorded.result(c, share=0.4) for c in cells))
 
-    first = write_report(grid(*cells), tmp_path, tmp_path / "a")
-    second = write_report(grid(*cells), tmp_path, tmp_path / "b")
+    first = write(grid(*cells), tmp_path, tmp_path / "a")
+    second = write(grid(*cells), tmp_path, tmp_path / "b")
 
     assert [path.name for path in first] == ["trial.md", "prisoner-default.svg"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
@@ -333,7 +338,7 @@ def test_the_same_results_give_the_same_files_byte_for_byte(tmp_path):
 def test_figures_are_where_the_page_points_and_the_caption_has_their_hash(tmp_path):
     save(tmp_path, recorded.result(recorded.cell()))
 
-    page, figure = write_report(grid(recorded.cell()), tmp_path, tmp_path / "reports")
+    page, figure = write(grid(recorded.cell()), tmp_path, tmp_path / "reports")
 
     (target,) = re.findall(r"!\[.*\]\((.*)\)", page.read_text())
     assert page.parent / target == figure
@@ -346,19 +351,19 @@ def written(tmp_path):
     """A grid of two seeds, its results and a report that is up to date."""
     cells = seeds(2)
     save(tmp_path, *map(recorded.result, cells))
-    write_report(grid(*cells), tmp_path, tmp_path / "reports")
+    write(grid(*cells), tmp_path, tmp_path / "reports")
     return grid(*cells), tmp_path, tmp_path / "reports"
 
 
 def test_a_fresh_report_checks(written):
-    assert check_report(*written) == []
+    assert check(*written) == []
 
 
 def test_check_finds_a_changed_word(written):
     page = written[2] / "trial.md"
     page.write_text(page.read_text().replace("0.970", "0.999"))
 
-    (line,) = check_report(*written)
+    (line,) = check(*written)
 
     assert re.search(r"trial\.md: line \d+ is .*0\.999.*, the results say .*0\.970", line)
 
@@ -367,18 +372,18 @@ def test_check_finds_other_line_ends(written):
     page = written[2] / "trial.md"
     page.write_bytes(page.read_bytes().replace(b"\n", b"\r\n"))
 
-    assert len(check_report(*written)) == 1
+    assert len(check(*written)) == 1
 
 
 def test_check_finds_missing_extra_and_outdated_figures(written):
     _, results, reports = written
     figure = reports / "figures" / "trial" / "prisoner-default.svg"
     figure.rename(figure.with_name("old.svg"))
-    assert [line.split(": ")[1][:7] for line in check_report(*written)] == ["extra, ", "missing"]
+    assert [line.split(": ")[1][:7] for line in check(*written)] == ["extra, ", "missing"]
 
-    write_report(*written)
+    write(*written)
     recorded.result(recorded.cell(seed=0), 0.49).save(results / "trial")
-    (of_page, of_figure) = check_report(*written)
+    (of_page, of_figure) = check(*written)
 
     assert "trial.md: line" in of_page
     assert of_figure == f"{figure}: shows other data than the results"
@@ -386,19 +391,17 @@ def test_check_finds_missing_extra_and_outdated_figures(written):
 
 
 def test_check_finds_that_nothing_was_written(tmp_path):
-    assert check_report(grid(recorded.cell()), tmp_path, tmp_path) == [
-        f"{tmp_path / 'trial.md'}: missing"
-    ]
+    assert check(grid(recorded.cell()), tmp_path, tmp_path) == [f"{tmp_path / 'trial.md'}: missing"]
 
 
 def test_a_figure_that_is_not_ours_is_left_alone(written):
     own = written[2] / "figures" / "trial" / "sketch.svg"
     own.write_text("<svg/>")
 
-    write_report(*written)
+    write(*written)
 
     assert own.exists()
-    assert check_report(*written) == []
+    assert check(*written) == []
 
 
 def test_a_run_that_never_reported_the_metric_is_not_counted_as_a_figure(tmp_path):
@@ -416,9 +419,9 @@ def test_tuning_grids_are_refused(tmp_path):
     tuned = grid(recorded.cell(seed=1000), tuning=True)
 
     with pytest.raises(ConfigurationError, match=r"'trial'.*tuning seeds.*below 1000"):
-        write_report(tuned, tmp_path, tmp_path)
+        write(tuned, tmp_path, tmp_path)
     with pytest.raises(ConfigurationError, match="tuning seeds"):
-        check_report(tuned, tmp_path, tmp_path)
+        check(tuned, tmp_path, tmp_path)
 
 
 def test_hostile_labels_stay_inside_their_cells(tmp_path):
@@ -426,7 +429,7 @@ def test_hostile_labels_stay_inside_their_cells(tmp_path):
     cell = recorded.cell(label=label)
     save(tmp_path, recorded.result(cell))
 
-    page, figure = write_report(grid(cell), tmp_path, tmp_path / "reports")
+    page, figure = write(grid(cell), tmp_path, tmp_path / "reports")
     text = page.read_text()
 
     assert "<script>" not in text
@@ -435,7 +438,7 @@ def test_hostile_labels_stay_inside_their_cells(tmp_path):
     assert bars[0] == bars[1] == bars[2]
     assert re.fullmatch(r"[A-Za-z0-9._=,-]+", figure.name)
     assert figure.parent == tmp_path / "reports" / "figures" / "trial"
-    assert check_report(grid(cell), tmp_path, tmp_path / "reports") == []
+    assert check(grid(cell), tmp_path, tmp_path / "reports") == []
 
 
 def test_labels_that_differ_have_figures_that_differ(tmp_path):

@@ -206,16 +206,6 @@ def test_only_methods_with_two_values_have_a_line_and_missing_runs_are_counted(t
     assert "DGN" not in rows
 
 
-def test_collapsed_sharing_is_flagged_where_it_happened(tmp_path):
-    cells = [jungle(n_agents=n) for n in (10, 30)]
-    for cell, share in zip(cells, (0.05, 0.5), strict=True):
-        recorded.result(cell, 0.5, share=share).save(tmp_path / "trial")
-
-    rows = table(build_report(grid(*cells), tmp_path).text, "## jungle by n_agents")
-
-    assert rows["LToS"] == ["0.500 †", "0.500", "2/2"]
-
-
 def test_policies_that_do_not_learn_stand_in_the_table_only(tmp_path):
     finals = {jungle("random", n_agents=n): 0.1 for n in (10, 30)}
 
@@ -253,11 +243,11 @@ def test_variants_of_one_method_have_different_styles_and_no_hollow_markers(tmp_
 def test_study_figures_are_written_checked_and_the_same_byte_for_byte(tmp_path):
     chosen = save(tmp_path, {jungle(n_agents=n): 0.5 for n in (10, 30)})
 
-    first = write_report(chosen, tmp_path, tmp_path / "a")
-    second = write_report(chosen, tmp_path, tmp_path / "b")
+    first = write_report(build_report(chosen, tmp_path), tmp_path / "a")
+    second = write_report(build_report(chosen, tmp_path), tmp_path / "b")
 
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-    assert check_report(chosen, tmp_path, tmp_path / "a") == []
+    assert check_report(build_report(chosen, tmp_path), tmp_path / "a") == []
     (drawn,) = [path for path in first if path.name == "jungle-default-by-n_agents.svg"]
     (target,) = re.findall(r"\((\S+-by-n_agents\.svg)\)", first[0].read_text())
     assert first[0].parent / target == drawn

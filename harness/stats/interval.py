@@ -1,10 +1,12 @@
-"""Statistics over the seeds of one method variant: pure functions of an array."""
+"""What the runs of one method variant say of its mean."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtrit
+
+LEVEL = 0.95  # of every interval in a report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ def summarize(values: Float[np.ndarray, "seeds"]) -> Summary:
     """Summarize the final values of at least one run.
 
     Raises:
-        ValueError: There is no value.
+        ValueError: There is no value, or one is not finite.
     """
     if not len(values):
         raise ValueError("summarize: no values; a variant without runs has no summary")
@@ -44,7 +46,7 @@ def summarize(values: Float[np.ndarray, "seeds"]) -> Summary:
 
 
 def mean_interval(
-    values: Float[np.ndarray, "seeds"], level: float = 0.95
+    values: Float[np.ndarray, "seeds"], level: float = LEVEL
 ) -> tuple[float, float] | None:
     """Return Student's t interval of the mean.
 
@@ -56,11 +58,34 @@ def mean_interval(
         level: Probability the interval is meant to cover.
 
     Returns:
-        Lower and upper end; None for fewer than two values.
+        Lower and upper end; None for fewer than two values. Equal values give an interval of no
+        width: it says nothing of what happens too rarely to be seen in so many runs.
+
+    Raises:
+        ValueError: A value is not finite.
     """
+    check_finite(values)
     n = len(values)
     if n < 2:
         return None
-    half = float(stdtrit(n - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(n))
+    half = float(stdtrit(n - 1, (1 + level) / 2) * spread(values) / np.sqrt(n))
     mean = float(values.mean())
     return mean - half, mean + half
+
+
+def spread(values: Float[np.ndarray, "seeds"]) -> float:
+    """Return the standard deviation over at least two runs: exactly zero where all are equal."""
+    return float(values.std(ddof=1)) if np.ptp(values) > 0 else 0.0
+
+
+def check_finite(values: Float[np.ndarray, "*shape"]) -> None:
+    """Refuse values that no statistic has an answer for.
+
+    Raises:
+        ValueError: A value is NaN or infinite.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"statistics: {int((~np.isfinite(values)).sum())} of {values.size} values are not "
+            "finite; such a run belongs to the failed ones"
+        )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from harness.stats import mean_interval, summarize
+from harness.stats.interval import mean_interval, spread, summarize
 
 samples = hnp.arrays(np.float64, st.integers(2, 12), elements=st.floats(-1e3, 1e3))
 
@@ -63,3 +63,19 @@ def test_interval_of_five_normal_runs_covers_as_often_as_it_says():
 
     # five standard errors of a binomial share of .95 in 2000: false alarm below 1e-6
     assert abs(hits / 2000 - 0.95) < 5 * np.sqrt(0.95 * 0.05 / 2000)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_refused(wrong):
+    values = np.array([0.5, wrong, 0.7])
+
+    with pytest.raises(ValueError, match="1 of 3 values are not finite"):
+        mean_interval(values)
+    with pytest.raises(ValueError, match="not finite"):
+        summarize(values)
+
+
+def test_equal_runs_have_a_spread_of_exactly_zero():
+    # numpy's mean of ten times .97 is .9700000000000001
+    assert np.full(10, 0.97).std(ddof=1) > 0
+    assert spread(np.full(10, 0.97)) == 0.0

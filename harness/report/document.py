@@ -1,0 +1,141 @@
+"""What a report says, whatever it is written in: blocks of plain text, numbers and figures.
+
+Text is plain everywhere: who writes Markdown, LaTeX or HTML escapes it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from harness.report.named_plot import NamedPlot
+from harness.report.text import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A cell of a table that is more than its text.
+
+    Attributes:
+        text: What it shows.
+        value: What it sorts by; its text where None.
+        strong: Whether it stands out.
+        records: Ids of the cells whose records it sums up.
+        notes: Names of the notes that speak of it.
+    """
+
+    text: str
+    value: float | None = None
+    strong: bool = False
+    records: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading; level 1 is the report's title."""
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph."""
+
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """A list without numbers.
+
+    Attributes:
+        items: What it lists.
+        folded: What stands for it where a reader can unfold it; it is never folded if empty.
+    """
+
+    items: tuple[Text, ...]
+    folded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A footnote to entries of tables.
+
+    Attributes:
+        name: By which entries know it; several notes may have the same.
+        text: What it says, to be understood without them.
+    """
+
+    name: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Footnotes, after the tables that they belong to."""
+
+    items: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table.
+
+    Attributes:
+        head: One title per column.
+        rows: Text, or entries that carry more; one whose first is empty belongs to the row above.
+        left: Number of text columns; the others are numbers, set to the right.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str | Entry, ...], ...]
+    left: int = 1
+
+    @property
+    def columns(self) -> list[list[str]]:
+        """What stands in each column below its title."""
+        return [[text_of(row[n]) for row in self.rows] for n in range(len(self.head))]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure with its caption."""
+
+    figure: NamedPlot
+
+
+Block: TypeAlias = Heading | Paragraph | Bullets | Notes | Table | Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A report.
+
+    Attributes:
+        name: Of the grid; figures lie in ``figures/<name>``.
+        blocks: What it says, in order.
+    """
+
+    name: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def figures(self) -> tuple[NamedPlot, ...]:
+        """The figures, in order."""
+        return tuple(block.figure for block in self.blocks if isinstance(block, Figure))
+
+
+def text_of(entry: str | Entry) -> str:
+    """Return what a cell of a table shows."""
+    return entry if isinstance(entry, str) else entry.text
+
+
+def bullets(items: Sequence[Text]) -> list[Block]:
+    """Return a list, or nothing where there are no items."""
+    return [Bullets(tuple(items))] if items else []
+
+
+def footnotes(items: Sequence[Note]) -> list[Block]:
+    """Return footnotes, or nothing where there are none."""
+    return [Notes(tuple(items))] if items else []

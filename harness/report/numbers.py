@@ -1,0 +1,83 @@
+"""Numbers in a report, each kind by one fixed rule."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from harness.stats.interval import Summary
+
+NOTHING = "-"
+
+
+def decimals(*landmarks: float) -> int:
+    """Return how many decimals suit a metric with these bound and floor.
+
+    Three significant digits at least: 3 decimals below 10 (more below 0.1), 2 below 100, 1 below
+    1000, else none; by the smaller landmark, so the rule does not depend on the results.
+    """
+    sizes = [abs(x) for x in landmarks if x and math.isfinite(x)]
+    exponent = math.floor(math.log10(min(sizes))) if sizes else 0
+    return max(3 - exponent, 0) if exponent >= 0 else 2 - exponent
+
+
+def number(value: float, places: int) -> str:
+    """Write a number with so many decimals; a rounded zero carries no sign."""
+    text = f"{value:.{places}f}"
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def signed(value: float, places: int) -> str:
+    """Write a difference with its sign; a rounded zero carries none."""
+    text = number(value, places)
+    return text if float(text) <= 0 else f"+{text}"
+
+
+def mean_text(summary: Summary, places: int) -> str:
+    """Write the mean of runs with its interval."""
+    return interval_text(summary.mean, summary.interval, places)
+
+
+def range_text(values: Sequence[float] | np.ndarray, places: int) -> str:
+    """Write ``least to most``, or one number where they print alike."""
+    ends = [number(float(end), places) for end in (np.min(values), np.max(values))]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def rough(value: float) -> str:
+    """Write a size or a speed to two significant digits, e.g. 1,400 or 0.37."""
+    if value == 0:
+        return "0"
+    places = 1 - math.floor(math.log10(abs(value)))
+    return f"{round(value, places):,.{max(places, 0)}f}"
+
+
+def seeds_text(seeds: Iterable[int]) -> str:
+    """Write seeds shortly: ``0-4, 7``."""
+    runs: list[list[int]] = []
+    for seed in sorted(seeds):
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs)
+
+
+def interval_text(mean: float, interval: tuple[float, float] | None, places: int) -> str:
+    """Write ``mean [low, high]``, without an interval where one run allows none."""
+    if interval is None:
+        return number(mean, places)
+    low, high = interval
+    return f"{number(mean, places)} [{number(low, places)}, {number(high, places)}]"
+
+
+def significant(value: float) -> str:
+    """Write a p value or an effect to two significant digits, large ones without decimals."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
+
+
+def sentence(text: str) -> str:
+    """Return a description as a sentence: capital first, full stop last."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -4,11 +4,11 @@ import sys
 
 import typer
 
-from harness.cli import app, computing, installation, one_cell, reporting
+from harness.cli import app, computing, datasets, installation, one_cell, reporting
 from harness.errors import ConfigurationError
 
 WRONG_USE = 2
-GROUPS = (computing, reporting, one_cell, installation)  # imported, they register their commands
+GROUPS = (computing, reporting, one_cell, datasets, installation)  # imported, they register their commands
 
 
 def main(arguments: list[str] | None = None) -> None:

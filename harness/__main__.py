@@ -8,7 +8,13 @@ from harness.cli import app, computing, datasets, installation, one_cell, report
 from harness.errors import ConfigurationError
 
 WRONG_USE = 2
-GROUPS = (computing, reporting, one_cell, datasets, installation)  # imported, they register their commands
+GROUPS = (
+    computing,
+    reporting,
+    one_cell,
+    datasets,
+    installation,
+)  # imported, they register their commands
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -473,15 +473,15 @@ def test_hashes_are_those_of_the_files_and_of_datasets_also_when_they_are_absent
     monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
     none = {"roadnet": None, "flow": None}
     options = own_files(tmp_path)
-    own = Traffic.file_hashes(network="grid_6x6", **options)
+    own = Traffic.file_hashes({"network": "grid_6x6"} | options)
     (tmp_path / "flow.json").write_text("[]")
 
-    assert Traffic.file_hashes(network="grid_6x6", **none) == {}
-    assert Traffic.file_hashes(network="shenzhen", **none)["flow"].startswith("f72891a2")
-    changed = Traffic.file_hashes(network="grid_6x6", **options)
+    assert Traffic.file_hashes({"network": "grid_6x6"} | none) == {}
+    assert Traffic.file_hashes({"network": "shenzhen"} | none)["flow"].startswith("f72891a2")
+    changed = Traffic.file_hashes({"network": "grid_6x6"} | options)
     assert changed["roadnet"] == own["roadnet"]
     assert changed["flow"] != own["flow"]
-    mixed = Traffic.file_hashes(network="shenzhen", roadnet=None, flow=options["flow"])
+    mixed = Traffic.file_hashes({"network": "shenzhen"} | none | {"flow": options["flow"]})
     assert mixed["flow"] == changed["flow"]
     with pytest.raises(NetworkError, match="cannot be read"):
-        Traffic.file_hashes(network="grid_6x6", roadnet=str(tmp_path / "no"), flow=None)
+        Traffic.file_hashes({"network": "grid_6x6", "roadnet": str(tmp_path / "no"), "flow": None})

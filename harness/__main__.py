@@ -4,7 +4,15 @@ import sys
 
 import typer
 
-from harness.cli import app, comparing, computing, installation, one_cell, reporting
+from harness.cli import (
+    app,
+    comparing,
+    computing,
+    datasets,
+    installation,
+    one_cell,
+    reporting,
+)
 from harness.errors import ConfigurationError
 
 WRONG_USE = 2
@@ -13,6 +21,7 @@ GROUPS = (
     reporting,
     comparing,
     one_cell,
+    datasets,
     installation,
 )  # imported, they register their commands
 

@@ -85,7 +85,9 @@ def default_budget(scenario: str, preset: str) -> Budget:
 
 
 def _written(pairs: Named) -> list[str]:
-    return [f"{name}={quote(_text(value), safe='.-_x')}" for name, value in pairs]
+    """Write ``name=value`` so that it can be part of a file's name; a path's / becomes a +."""
+    texts = {name: quote(_text(value), safe=".-_x/") for name, value in pairs}
+    return [f"{name}={text.replace('/', '+')}" for name, text in texts.items()]
 
 
 def _text(value: Value) -> str:

@@ -80,8 +80,9 @@ def find(name: str) -> tuple[Path, Path]:
     """Return the roadnet and the flow file of a dataset, after a look at their checksums.
 
     Raises:
-        Unavailable: A file is not there; the message names the command that gets it.
-        NetworkError: A file is there and is not the one that was published.
+        Unavailable: A file is not there, or is not the one that was published; the message names
+            the command that gets it.
+        NetworkError: A file cannot be read.
     """
     dataset, folder = datasets()[name], data_folder()
     paths = folder / dataset.roadnet.path, folder / dataset.flow.path
@@ -91,9 +92,9 @@ def find(name: str) -> tuple[Path, Path]:
                 f"dataset {name} is not here; get it: python -m harness data fetch {name}"
             )
         if sha256(path) != file.sha256:
-            raise NetworkError(
-                f"{path}: file: its SHA-256 is not that of dataset {name}; python -m harness data "
-                f"fetch {name} gets it again"
+            raise Unavailable(
+                f"{path} is not as dataset {name} was published (another SHA-256); get it again: "
+                f"python -m harness data fetch {name}"
             )
     return paths
 

@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -64,7 +65,7 @@ class Embedded:
 
     def restart(self) -> None:
         """Empty the network and go back to time 0; every run is the same."""
-        self._simulation.restart(seed=True)
+        self._simulation.restart(seed=True, flows=True)
 
     def trips(self) -> Trips:
         """Return what the vehicles made so far went through."""
@@ -97,29 +98,17 @@ class CityFlow:
                 f"engine 'cityflow' needs a module of that name ({error}); README.md says how to "
                 "install it; engine = 'embedded' is always there and moves vehicles alike"
             ) from error
+        self._new: Callable[[], Any] = lambda: _opened(module.Engine, source)
         roads = network.roads
         self._lane_ids = roads.lane_ids
         self._signal_ids = [roads.intersection_ids[i] for i in roads.signalized]
         ends = ~roads.intersection_virtual[roads.road_end[roads.lane_road]]
         self._ends_at_signal = dict(zip(roads.lane_ids, ends.tolist(), strict=True))
-        self._folder = tempfile.TemporaryDirectory(prefix="ltos-bench-")
-        self._engine = module.Engine(self._write(source), 1)
         self.restart()
-
-    def _write(self, source: Source) -> str:
-        folder = Path(self._folder.name)
-        roadnet, flow = source.write(folder)
-        config = {
-            "interval": 1.0, "seed": 0, "dir": "", "roadnetFile": str(roadnet),
-            "flowFile": str(flow), "rlTrafficLight": True, "laneChange": False,
-            "saveReplay": False, "roadnetLogFile": "", "replayLogFile": "",
-        }  # fmt: skip
-        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        return str(folder / "config.json")
 
     def restart(self) -> None:
         """Empty the network and go back to time 0; every run is the same."""
-        self._engine.reset(True)
+        self._engine = self._new()  # its reset would not bring back flows without a route
         self._now = 0
         self._sums = np.zeros(len(self._lane_ids), dtype=np.int64)
         self._trips: dict[str, list[int]] = {}  # by vehicle, the columns of Trips
@@ -194,3 +183,17 @@ def open_driver(engine: EngineName, network: Network, source: Source) -> Driver:
         Unavailable: It is not on this machine.
     """
     return Embedded(network) if engine == "embedded" else CityFlow(network, source)
+
+
+def _opened(engine: Callable[[str, int], Any], source: Source) -> Any:
+    """Return a new engine of CityFlow's; it has read its files when it is there."""
+    with tempfile.TemporaryDirectory(prefix="ltos-bench-") as name:
+        folder = Path(name)
+        roadnet, flow = source.write(folder)
+        config = {
+            "interval": 1.0, "seed": 0, "dir": "", "roadnetFile": str(roadnet),
+            "flowFile": str(flow), "rlTrafficLight": True, "laneChange": False,
+            "saveReplay": False, "roadnetLogFile": "", "replayLogFile": "",
+        }  # fmt: skip
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        return engine(str(folder / "config.json"), 1)

@@ -45,6 +45,12 @@ def test_a_name_is_one_safe_path_whatever_the_values_are(text):
     assert not {",", "=", "\\", "\0", ":"} & set(parts[0].removeprefix("prisoner,world="))
 
 
+def test_the_path_of_a_file_stays_readable_in_a_name():
+    of = cell(options=(("flow", "cities/jinan/flow+1.json"),))
+
+    assert of.place == "prisoner,flow=cities+jinan+flow%2B1.json"
+
+
 @given(first=st.text(), second=st.text())
 def test_different_values_have_different_names(first, second):
     names = {cell(options=(("world", text),)).id for text in (first, second)}

@@ -88,6 +88,26 @@ def test_the_fingerprint_does_not_depend_on_the_label_or_on_how_a_default_is_sai
     assert fingerprint(cell(options=(("max_steps", 50),))) == fingerprint(cell())
 
 
+def test_a_field_at_the_default_of_its_class_changes_no_fingerprint():
+    """Fields that came after results were stored; any other value counts."""
+    assert fingerprint(cell(fields=(("patience", 0),))) == fingerprint(cell())
+    assert fingerprint(cell(fields=(("patience", 3),))) != fingerprint(cell())
+
+
+def test_the_fingerprint_depends_on_what_is_in_files(tmp_path):
+    paths = {name: tmp_path / f"{name}.json" for name in ("roadnet", "flow")}
+    for path in paths.values():
+        path.write_text("[]")
+    own = tuple((name, str(path)) for name, path in sorted(paths.items()))
+    of = replace(cell(), scenario="traffic", options=own)
+
+    before = fingerprint(of)
+    paths["flow"].write_text("[ ]")
+
+    assert fingerprint(of) != before
+    assert fingerprint(replace(of, options=())) not in (before, fingerprint(of))
+
+
 @pytest.mark.parametrize("kind", [METHODS["dqn"], SCENARIOS["prisoner"]])
 def test_a_new_version_of_method_or_scenario_makes_results_stale(monkeypatch, kind):
     before = fingerprint(cell())

@@ -50,6 +50,30 @@ def test_a_cell_with_a_valid_result_is_done_and_its_cost_known(tmp_path):
     assert status.modified_ns == CellFiles.of(tmp_path, CELLS[0]).result.stat().st_mtime_ns
 
 
+@pytest.mark.parametrize(("version", "then"), [(None, State.DONE), ("next", State.UNAVAILABLE)])
+def test_what_cannot_be_run_here_counts_as_done_if_its_result_is_here(
+    tmp_path, monkeypatch, version, then
+):
+    reasons = {CELLS[0]: "its dataset is not here"}
+    assert look([CELLS[0]], reasons, tmp_path)[0].state is State.UNAVAILABLE
+    result(CELLS[0]).save(tmp_path)
+    if version is not None:
+        monkeypatch.setattr(METHODS["dqn"], "version", version)
+
+    (status,) = look([CELLS[0]], reasons, tmp_path)
+
+    assert status.state is then
+    assert to_run([status], Rerun.STALE) == ()
+
+
+def test_a_damaged_result_of_what_cannot_be_run_here_is_unavailable(tmp_path):
+    result(CELLS[0]).save(tmp_path).write_text("{ half")
+
+    (status,) = look([CELLS[0]], {CELLS[0]: "its dataset is not here"}, tmp_path)
+
+    assert status.state is State.UNAVAILABLE
+
+
 def test_a_result_of_another_version_is_stale(tmp_path, monkeypatch):
     result(CELLS[0]).save(tmp_path)
 

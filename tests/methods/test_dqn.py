@@ -165,6 +165,52 @@ def test_updates_come_when_they_are_due():
     assert learned == [20, 24, 28, 32, 36, 40]
 
 
+def scripted(method, held_out, trained):
+    """Replace what a pass costs by a script: the loss on what is held out after each pass."""
+    losses = iter(held_out)
+    method.loss = lambda batch, y: torch.tensor(next(losses))
+    method._gradient_step = lambda batch, y: trained.append(len(y)) or 0.5
+
+
+def test_an_update_call_ends_when_the_loss_on_what_is_held_out_stops_falling():
+    scenario, trained = Line(), list[int]()
+    fields = {"sample_size": 10, "batch_size": 4, "epochs": 9, "patience": 2, "holdout": 0.3}
+    method, _ = build(scenario, warm_up=1000, **fields)
+    fill(method, scenario, 30)
+    scripted(method, [5.0, 4.0, 6.0, 4.0, 1.0], trained)
+
+    metrics = method.update()
+
+    assert metrics == {"td_loss": 0.5, "epochs": 4.0}
+    assert trained == [4, 3] * 4  # seven of ten, in batches of four
+
+
+def test_without_patience_all_passes_are_made():
+    scenario, trained = Line(), list[int]()
+    method, _ = build(scenario, warm_up=1000, sample_size=10, batch_size=4, epochs=3)
+    fill(method, scenario, 30)
+    scripted(method, [], trained)
+
+    assert method.update() == {"td_loss": 0.5}
+    assert trained == [4, 4, 2] * 3
+
+
+def test_observations_may_be_seen_as_they_are():
+    scenario = Line()
+    scale = np.full_like(scenario.spec.obs_scale, 0.25)
+    spec = dataclasses.replace(scenario.spec, obs_scale=scale)
+    scaled, raw = (
+        DQN(spec, build_config("dqn", "line", "default", (("scale_obs", seen),)), method_rngs(0))
+        for seen in (True, False)
+    )
+    ts = scenario.reset(np.random.default_rng(0))
+
+    seen = raw.scores(dataclasses.replace(ts, obs=ts.obs * scale))
+
+    np.testing.assert_array_equal(seen, scaled.scores(ts))
+    assert (raw.scores(ts) != seen).any()
+
+
 def test_epsilon_decays_by_episode_down_to_its_least_value():
     scenario = Line(max_steps=1)
     method, _ = build(scenario, warm_up=1000, epsilon=0.8, epsilon_decay=0.5, epsilon_min=0.15)

@@ -112,15 +112,19 @@ class Simulation:
         """Restart the random numbers."""
         seed_words(seed % 2**32, self._state.random)
 
-    def restart(self, *, seed: bool) -> None:
+    def restart(self, *, seed: bool, flows: bool = False) -> None:
         """Empty the network and go back to time 0, phase 0.
 
         Args:
             seed: whether to restart the random numbers too; otherwise they go on.
+            flows: whether flows without a route, which CityFlow gives up for good after their
+                first vehicle, make that vehicle again; with ``seed`` the run is then the first's.
         """
         random, self._tidied = self._state.random, 0
         self._state = self._empty(len(self._state.vehicles))
         self._state.random[:] = random
+        if flows:
+            self._valid[:] = True
         if seed:
             self.seed(self._seed)
 

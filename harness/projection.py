@@ -60,7 +60,7 @@ def seed_entry(grid: str, result: RunResult) -> Entry:
     start_ms, end_ms = _times_ms(result)
     return Entry(
         name=f"seed={cell.seed} {cell.place}/{cell.variant}",  # in a narrow column the seed counts
-        tags=_shared_tags(grid, result) | _identity(result),
+        tags=_shared_tags(grid, result) | {"role": "seed"} | _identity(result),
         params=_shared_params(result) | {"seed": str(cell.seed)} | params,
         points=[point._replace(name=_metric_name(point.name)) for point in _points(result)],
         files=seed_files(result),
@@ -76,7 +76,7 @@ def variant_entry(grid: str, results: Sequence[RunResult]) -> Entry:
     finals = {name: [r.final(name) for r in results] for name in first.curve[-1]["metrics"]}
     return Entry(
         name=f"{first.cell.place}/{first.cell.variant}",
-        tags=_shared_tags(grid, first),
+        tags=_shared_tags(grid, first) | {"role": "variant"},
         params=_shared_params(first),
         points=[
             Point(_metric_name(f"final/{name}"), float(np.mean(values)), 0)

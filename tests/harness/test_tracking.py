@@ -100,6 +100,7 @@ def test_a_variant_is_a_run_and_each_seed_a_run_below_it(results):
     assert runs.keys() == {"prisoner/dqn", "seed=0 prisoner/dqn", "seed=1 prisoner/dqn"}
     assert below.data.tags["mlflow.parentRunId"] == above.info.run_id
     assert below.data.tags["cell_id"] == of.id
+    assert (above.data.tags["role"], below.data.tags["role"]) == ("variant", "seed")
     assert below.data.tags["commit"] == below.data.tags["mlflow.source.git.commit"] == "abc"
     assert below.data.params["config.learning_rate"] == "0.001"
     assert below.data.params["budget.episodes"] == "2000"

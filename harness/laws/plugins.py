@@ -14,7 +14,7 @@ from harness.errors import ConfigurationError, nearest
 from harness.hparams import build_config, preset_values
 from harness.laws import Build
 from harness.laws.subject import Subject
-from harness.place import frozen
+from harness.place import frozen, required_options
 from methods import METHODS
 from methods.base import Method
 from scenarios import SCENARIOS
@@ -33,9 +33,14 @@ def find_scenario(name: str) -> Build:
     """Return the scenario that ``--scenario`` names: one of ours, or ``module:Class``.
 
     Raises:
-        ConfigurationError: There is none of that name, or importing it fails.
+        ConfigurationError: There is none of that name, importing it fails, or it needs options.
     """
     if name in SCENARIOS:
+        if needed := required_options(name):
+            raise ConfigurationError(
+                f"--scenario {name}: it needs options ({', '.join(needed)}); name a class of yours "
+                "that fills them in, as module:Class"
+            )
         return SCENARIOS[name]
     build: Build = _imported("--scenario", name, SCENARIOS)
     if not callable(build):

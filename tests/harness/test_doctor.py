@@ -127,6 +127,7 @@ def test_what_has_a_name_here_can_be_looked_at_by_its_name(call):
         (["--method", "my_method:Half"], "lacks __init__, act, communication"),
         (["--method", "my_method:Bare"], "no value for n, step; write it to [default.all] of"),
         (["--scenario", "my_scenario:number"], "cannot be called"),
+        (["--scenario", "pettingzoo"], "it needs options (module, max_steps)"),
     ],
 )
 def test_what_cannot_be_looked_at_ends_in_a_message(call, arguments, says):
@@ -283,7 +284,8 @@ def test_a_worker_that_does_not_start_is_a_fault():
 def test_the_whole_command_with_real_workers(call, monkeypatch, tmp_path):
     few = {"dqn": None, "ltos": None}
     monkeypatch.setattr(doctor, "METHODS", few)
-    monkeypatch.setattr(doctor, "SCENARIOS", {"prisoner": None, "routing": None})
+    some = {"prisoner": None, "routing": None, "pettingzoo": None}
+    monkeypatch.setattr(doctor, "SCENARIOS", some)
 
     code, out, log = call("--json")
 
@@ -295,6 +297,7 @@ def test_the_whole_command_with_real_workers(call, monkeypatch, tmp_path):
     assert named["threads of a worker"]["detail"] == "one each"
     assert named["method ltos"]["detail"].startswith("two runs equal bit for bit")
     assert named["scenario routing"]["verdict"] == "ok"
+    assert "scenario pettingzoo" not in named  # it is nothing without options
     assert "ok             method ltos" in log
     assert not (tmp_path / "results").exists()
 

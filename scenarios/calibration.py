@@ -1,24 +1,40 @@
-"""Tie jungle and routing to the papers: the tables of ``docs/jungle.md`` and ``docs/routing.md``.
+"""Tie simulators to the papers: the tables of ``docs/jungle.md``, ``routing.md``, ``traffic.md``.
 
-``python -m scenarios.calibration jungle`` and ``... routing`` write them in Markdown.
+``python -m scenarios.calibration jungle``, ``... routing`` and ``... traffic`` write them in
+Markdown.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from scenarios.base import Scenario
+from scenarios.base import Policy, Scenario, Unavailable
 from scenarios.jungle import Jungle
 from scenarios.references import play
 from scenarios.routing import Routing
+from scenarios.traffic.scenario import Traffic
 
-EPISODES = {"jungle": 2_000, "routing": 10_000}
+EPISODES = {"jungle": 2_000, "routing": 10_000, "traffic": 20}
 UPPER_BOUNDS = {10: 0.93, 20: 0.95, 30: 0.96, 40: 0.96, 50: 0.97}  # paper 001, Figure 5
 FIGURES = {
     "jungle": ("reward_per_step", "attacks", "eats", "distance_to_food", "eaters"),
     "routing": ("throughput", "delay", "undelivered", "queue"),
+    "traffic": (
+        "duration", "red_lights", "average_travel_time", "queue", "throughput", "unfinished",
+    ),
+}  # fmt: skip
+CITYFLOW = {  # duration on the authors' file, measured with CityFlow itself [s]
+    "free_flow": 59.1,
+    "greedy": 96.8,
+    "longest_queue": 120.0,
+    "fixed_10s": 122.7,
+    "fixed_20s": 125.4,
+    "fixed_30s": 126.4,
+    "fixed_10s, no clearing": 107.1,
+    "all four phases, 10 s each": 304.4,
+    "phase 1 for ever": 411,
 }
 KM_PER_STEP = (17.0, 18.0, 19.0)
 SCALE_SHARE = 10  # other scales and coordinates are played for a tenth of the episodes
@@ -60,6 +76,54 @@ def routing(n_episodes: int) -> Iterator[str]:
                 yield _row(coordinates, km, name, *figures)
 
 
+def traffic(n_demands: int) -> Iterator[str]:
+    """Write the rules of thumb on the files that are here, then on generated demands."""
+    for network in ("authors_6x6", "shenzhen"):
+        try:
+            scenario = Traffic(network=network)
+        except Unavailable as absent:
+            yield f"{absent}"
+            yield ""
+            continue
+        yield from _head(network, *FIGURES["traffic"], "duration in CityFlow")
+        authors = network == "authors_6x6"
+        rules = _rules(scenario) if authors else {}
+        known = {name: (scenario, policy) for name, policy in scenario.references().items()}
+        for name, (place, policy) in (known | rules).items():
+            figures = _played(place, policy)
+            measured = CITYFLOW.get(name, "") if authors else ""
+            yield _row(name, *(f"{figures[key]:.2f}" for key in FIGURES["traffic"]), measured)
+        yield ""
+    yield from _head(f"grid_6x6, {n_demands} demands", *FIGURES["traffic"], "least", "most")
+    demands = [Traffic(demand_seed=seed) for seed in range(n_demands)]
+    for name in ("greedy", "max_pressure", "fixed_10s", "free_flow"):
+        played = [play(scenario, name, 1) for scenario in demands]
+        columns = {key: np.concatenate([p[key] for p in played]) for key in FIGURES["traffic"]}
+        duration = columns["duration"]
+        ends = f"{duration.min():.2f}", f"{duration.max():.2f}"
+        yield _row(name, *(_mean(column, 2) for column in columns.values()), *ends)
+
+
+def _rules(scenario: Traffic) -> Mapping[str, tuple[Traffic, Policy]]:
+    """Return three more policies for the authors' grid, each with where it is played."""
+    hasty = Traffic(network="authors_6x6", clearing_s=0)
+    n_agents = scenario.spec.n_agents
+    return {
+        "fixed_10s, no clearing": (hasty, hasty.references()["fixed_10s"]),
+        "all four phases, 10 s each": (scenario, lambda ts, rng: np.full(n_agents, ts.step % 4)),
+        "phase 1 for ever": (scenario, lambda ts, rng: np.zeros(n_agents, np.int64)),
+    }
+
+
+def _played(scenario: Scenario, policy: Policy) -> Mapping[str, float]:
+    """Return the figures of an episode."""
+    rng = np.random.default_rng((0, 1))
+    ts = scenario.reset(np.random.default_rng((0, 0)))
+    while not ts.last:
+        ts = scenario.step(policy(ts, rng))
+    return scenario.metrics()
+
+
 def _start(scenario: Jungle, seed: int) -> float:
     scenario.reset(np.random.default_rng(seed))
     return scenario.metrics()["distance_to_food"]
@@ -92,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--episodes", type=int, help="episodes per row of the first table")
     options = parser.parse_args(arguments)
     n_episodes = options.episodes or EPISODES[options.scenario]
-    tables = {"jungle": jungle, "routing": routing}[options.scenario]
+    tables = {"jungle": jungle, "routing": routing, "traffic": traffic}[options.scenario]
     for line in tables(n_episodes):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

@@ -108,6 +108,8 @@ class Source:
         """
         if self.roadnet is not None or self.flow is not None:
             return self._load()  # a user's own files may change
+        if self.grid is None:
+            find(self.network)  # datasets may come and go, but they are what they are
         return _load_once(self)
 
     def _load(self) -> Network:

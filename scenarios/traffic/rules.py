@@ -1,30 +1,32 @@
 """Rules of thumb for signals: what a learner has to beat.
 
 *Fixed times* go through the phases that somebody's way needs, each green for so long, everywhere
-at once. *Greedy* shows the phase that opens the lanes with most vehicles. *Max pressure* (Varaiya,
-2013) shows the phase whose lanes hold most vehicles in excess of the lanes they lead to. The last
-two keep the phase while no other has more, and see the lanes of their intersection only, max
-pressure also those that leave it. What every phase opens, such as right turns, does not count.
+at once. *Greedy* shows the phase that opens the lanes with most vehicles, *longest queue* the one
+with most standing vehicles, *max pressure* (Varaiya, 2013) the one whose lanes hold most vehicles
+in excess of the lanes they lead to. These three keep the phase while no other has more, and see the
+lanes of their intersection only, max pressure also those that leave it. What every phase opens,
+such as right turns, does not count.
 """
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 
 from scenarios.base import Actions, Policy, Timestep
 from scenarios.traffic.signals import Movements, Signals
 
 GREENS_S = (10, 20, 30)  # ours
 _HOLDS = 1e-9  # [vehicles]: less than any difference of counts and of their means
-Look = Callable[[], tuple[Actions, Int64[np.ndarray, "lanes"]]]
+Look = Callable[[], Int64[np.ndarray, "lanes"]]
 
 
 def rules_of_thumb(
     signals: Signals,
     movements: Movements,
     decision_s: int,
-    look: Look,
+    counts: Look,
+    waiting: Look,
 ) -> Mapping[str, Policy]:
     """Return the rules by name.
 
@@ -32,14 +34,16 @@ def rules_of_thumb(
         signals: Whom they play for.
         movements: What the actions open.
         decision_s: Time between decisions [s].
-        look: Returns the current actions and the number of vehicles on each lane.
+        counts: Returns the number of vehicles on each lane.
+        waiting: Returns the number of standing vehicles on each lane.
     """
     shape = signals.allowed.shape
     turns = _cycles(signals, movements)
     fixed = {f"fixed_{s}s": _fixed_times(turns, s, decision_s) for s in GREENS_S}
     return fixed | {
-        "greedy": _fullest(movements, np.zeros(len(movements.start)), shape, look),
-        "max_pressure": _fullest(movements, np.ones(len(movements.start)), shape, look),
+        "greedy": _fullest(movements, shape, counts),
+        "longest_queue": _fullest(movements, shape, waiting),
+        "max_pressure": _fullest(movements, shape, counts, ahead=1.0),
         "random": lambda ts, rng: np.argmax(
             np.where(ts.action_mask, rng.random(ts.action_mask.shape), -1), axis=1
         ),
@@ -64,12 +68,9 @@ def _fixed_times(cycles: list[Int64[np.ndarray, "turns"]], green_s: int, decisio
 
 
 def _fullest(
-    movements: Movements,
-    weight: Float64[np.ndarray, "movements"],
-    shape: tuple[int, ...],
-    look: Look,
+    movements: Movements, shape: tuple[int, ...], look: Look, ahead: float = 0.0
 ) -> Policy:
-    """Return the rule of the fullest lanes, less what the lanes they lead to hold, weighted."""
+    """Return the rule of the fullest lanes, less ``ahead`` times those they lead to."""
     opened = np.stack([movements.agent, movements.action, movements.start])
     _, which, ways = np.unique(opened, axis=1, return_inverse=True, return_counts=True)
     share = 1 / ways[which.reshape(-1)]  # a lane counts once, however many it leads to
@@ -77,8 +78,8 @@ def _fullest(
     agents = np.arange(shape[0])
 
     def policy(ts: Timestep, rng: np.random.Generator) -> Actions:
-        current, counts = look()
-        excess = share * (counts[movements.start] - weight * counts[movements.end])
+        vehicles, current = look(), ts.obs[:, : shape[1]].argmax(axis=1)
+        excess = share * (vehicles[movements.start] - ahead * vehicles[movements.end])
         scores = np.bincount(cell, excess, minlength=shape[0] * shape[1]).reshape(shape)
         scores[~ts.action_mask] = -np.inf
         best = scores.argmax(axis=1)

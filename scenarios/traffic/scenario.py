@@ -26,7 +26,7 @@ from scenarios.traffic.drivers import Driver, Embedded, EngineName, open_driver
 from scenarios.traffic.grid_generator import TABLE_1
 from scenarios.traffic.networks import DEFAULT, LANES, TURNS, Source, file_hashes, opened
 from scenarios.traffic.rules import rules_of_thumb
-from scenarios.traffic.site import survey
+from scenarios.traffic.site import check_timing, survey
 from scenarios.traffic.trips import figures
 
 PHASES = (1, 2, 3, 4)  # authors' code: straight on east-west and north-south, then left turns
@@ -87,7 +87,7 @@ class Traffic:
         max_steps: int = MAX_STEPS,
         engine: EngineName = "embedded",
     ) -> None:
-        _check(phases, decision_s, clearing_s, max_steps)
+        check_timing(phases, decision_s, clearing_s, max_steps)
         source = Source(
             network=network, roadnet=roadnet, flow=flow, rates=rates, lanes=lanes, turns=turns,
             demand_seed=demand_seed, horizon_s=decision_s * max_steps,
@@ -182,7 +182,11 @@ class Traffic:
         """
         _, signals, _, movements = self._site
         thumb = rules_of_thumb(
-            signals, movements, self._decision_s, lambda: (self._actions, self._driver.counts())
+            signals,
+            movements,
+            self._decision_s,
+            counts=lambda: self._driver.counts(),
+            waiting=lambda: self._driver.waiting(),
         )
         return {**thumb, "free_flow": self._flow_freely}
 
@@ -190,15 +194,3 @@ class Traffic:
         if ts.first:
             self._start(Embedded(opened(self._site.network)))
         return self._actions.copy()
-
-
-def _check(phases: tuple[int, ...], decision_s: int, clearing_s: int, max_steps: int) -> None:
-    if not phases or min(phases) < 0 or len(set(phases)) < len(phases):
-        raise ValueError(f"phases are {phases}; they must be different numbers from 0 on")
-    if decision_s < 1 or not 0 <= clearing_s < decision_s:
-        raise ValueError(
-            f"decision_s is {decision_s}, clearing_s {clearing_s}; a decision lasts at least 1 s "
-            "and longer than the clearing"
-        )
-    if max_steps < 1:
-        raise ValueError(f"max_steps is {max_steps}; an episode needs at least one decision")

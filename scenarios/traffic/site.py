@@ -69,3 +69,20 @@ def survey(network: Network, phases: tuple[int, ...]) -> Site:
     routes = find_routes(network.roads, network.flows)
     movements = find_movements(network.roads, signals, routes.pairs)
     return Site(network, signals, routes, movements)
+
+
+def check_timing(phases: tuple[int, ...], decision_s: int, clearing_s: int, max_steps: int) -> None:
+    """Refuse options that make no episode.
+
+    Raises:
+        ValueError: As said; the message names option and rule.
+    """
+    if not phases or min(phases) < 0 or len(set(phases)) < len(phases):
+        raise ValueError(f"phases are {phases}; they must be different numbers from 0 on")
+    if decision_s < 1 or not 0 <= clearing_s < decision_s:
+        raise ValueError(
+            f"decision_s is {decision_s}, clearing_s {clearing_s}; a decision lasts at least 1 s "
+            "and longer than the clearing"
+        )
+    if max_steps < 1:
+        raise ValueError(f"max_steps is {max_steps}; an episode needs at least one decision")

@@ -64,6 +64,7 @@ def own_files(folder, roadnet=None, flow=None):
     ("policy", "duration", "queue"),
     [
         ("greedy", 96.8, 0.45),
+        ("longest_queue", 120.0, 0.79),
         ("fixed_10s", 122.7, 0.72),
         ("fixed_20s", 125.4, 1.03),
         ("fixed_30s", 126.4, 1.12),
@@ -313,13 +314,13 @@ def test_greedy_and_max_pressure_pick_the_fullest_lanes_and_hold_on_ties():
     ts, rng = start(scenario), np.random.default_rng(0)
     roads = scenario._site.network.roads
     counts = np.zeros(roads.n_lanes, np.int64)
-    scenario._driver = types.SimpleNamespace(counts=lambda: counts)
-    rules = {name: scenario.references()[name] for name in ("greedy", "max_pressure")}
+    scenario._driver = types.SimpleNamespace(counts=lambda: counts, waiting=lambda: counts // 2)
+    rules = {n: scenario.references()[n] for n in ("greedy", "longest_queue", "max_pressure")}
 
     def put(lane, n):
         counts[roads.lane_ids.index(lane)] = n
 
-    scenario._actions = np.array([STRAIGHT_NORTH, LEFT_EAST])
+    ts.obs[:, :4] = np.eye(4)[[STRAIGHT_NORTH, LEFT_EAST]]
     assert all(rule(ts, rng).tolist() == [1, 2] for rule in rules.values())
     put("road_0_1_0_1", 3)  # straight on from the west
     put("road_1_0_1_0", 3)  # left from the south: a tie

@@ -1,4 +1,4 @@
-"""Observation and masks of routing suffice for short paths; what the papers' reward lacks is why."""
+"""Observation and masks of routing suffice for short paths: the reward of the paper does not."""
 
 import dataclasses
 

@@ -31,6 +31,7 @@ class Change:
         where: Path of its results, relative to both.
         metric: Which.
         n: Seeds that both have.
+        differing: Those of them whose runs are not the same bit for bit.
         before: Mean final value in the first folder, over these seeds.
         after: The same in the second.
         interval: 95 % t interval of the mean difference; None of one seed.
@@ -41,6 +42,7 @@ class Change:
     where: str
     metric: str
     n: int
+    differing: tuple[int, ...]
     before: float
     after: float
     interval: tuple[float, float] | None
@@ -103,6 +105,7 @@ def _change(matched: Matched, p: float) -> Change:
         where=matched.where,
         metric=matched.metric,
         n=len(matched.gaps),
+        differing=matched.differing,
         before=float(matched.before.mean()),
         after=float(matched.after.mean()),
         interval=mean_interval(matched.gaps),
@@ -114,7 +117,7 @@ def _change(matched: Matched, p: float) -> Change:
 def _outcome(matched: Matched, p: float) -> Outcome:
     """Judge a metric, given the corrected p value of its mean difference."""
     if not matched.gaps.any():
-        return Outcome.IDENTICAL if matched.identical else Outcome.EQUAL
+        return Outcome.EQUAL if matched.differing else Outcome.IDENTICAL
     gains, margin, rng = matched.sign * matched.gaps, matched.margin, np.random.default_rng(0)
     if shows_above(gains, -margin, rng) and shows_above(-gains, -margin, rng):
         return Outcome.EQUIVALENT

@@ -27,7 +27,7 @@ class Matched:
         after: Final values in the second.
         sign: 1 where higher is better, else -1.
         margin: Difference below which there is none in practice.
-        identical: Whether the runs agree bit for bit in all that was evaluated.
+        differing: Seeds whose runs do not agree bit for bit in all that was evaluated.
     """
 
     where: str
@@ -36,7 +36,7 @@ class Matched:
     after: Float[np.ndarray, "seeds"]
     sign: int
     margin: float
-    identical: bool
+    differing: tuple[int, ...]
 
     @property
     def gaps(self) -> Float[np.ndarray, "seeds"]:
@@ -82,6 +82,7 @@ def match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[Mat
     cell = before[seeds[0]].cell
     if cell.scenario not in SCENARIOS:
         raise ConfigurationError(f"{where}: results of an unknown scenario {cell.scenario!r}")
+    differing = tuple(seed for seed in seeds if _figures(before[seed]) != _figures(after[seed]))
     known, ends = SCENARIOS[cell.scenario].metric_info, landmarks(cell)
     for metric in (name for name, info in known.items() if info.headline):
         yield Matched(
@@ -91,7 +92,7 @@ def match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[Mat
             after=np.array([rounded(after[seed].final(metric)) for seed in seeds]),
             sign=1 if known[metric].higher_is_better else -1,
             margin=ends.share_of_way(metric, share),
-            identical=all(_figures(before[seed]) == _figures(after[seed]) for seed in seeds),
+            differing=differing,
         )
 
 

@@ -28,7 +28,17 @@ def _print(found: Comparison, share: float) -> None:
     out = console()
     differing = [change for change in found.changes if change.outcome in _SHOWN]
     if differing:
-        heads = ("results", "metric", "seeds", "before", "after", "change [95 %]", "margin", "")
+        heads = (
+            "results",
+            "metric",
+            "seeds",
+            "differ",
+            "before",
+            "after",
+            "change [95 %]",
+            "margin",
+            "",
+        )
         table = Table(*heads, box=None, pad_edge=False)
         for change in sorted(differing, key=lambda change: _SHOWN.index(change.outcome)):
             table.add_row(*_cells(change))
@@ -53,6 +63,7 @@ def _cells(change: Change) -> tuple[str, ...]:
         change.where,
         change.metric,
         str(change.n),
+        str(len(change.differing)),
         number(change.before, places),
         number(change.after, places),
         interval_text(gap, change.interval, places),

@@ -301,6 +301,27 @@ def test_plan_says_how_to_get_a_dataset_that_is_missing(call, here, monkeypatch)
     assert "python -m harness data fetch shenzhen" in " ".join(out.split())
 
 
+def test_status_shows_what_a_cell_costs_and_what_is_to_come(call, here):
+    of = load_grid("mine.toml").cells[0]
+    result(of, provenance={"wall_s": 12.0}).save(here / "results/mine")
+
+    _, out, _ = call("status", "--grid", "mine.toml")
+    _, told, _ = call("status", "--grid", "mine.toml", "--json")
+
+    head, random, dqn = (line.split() for line in out.splitlines()[:3])
+    assert head[-5:] == ["missing", "a", "cell", "to", "come"]
+    assert random == [
+        "prisoner,episodes=10,steps=20,evaluations=5,evaluation_episodes=1",
+        "random",
+        "1",
+        "12",
+        "s",
+    ]
+    assert dqn[2] == "1"
+    assert dqn[3].startswith("~")  # nothing alike has run
+    assert json.loads(told)["cells"][0]["expected_s"] == 12.0
+
+
 @pytest.mark.parametrize("command", ["plan", "status", "run"])
 def test_json_is_all_there_is_on_standard_output(call, here, command):
     only = ["--only", "method=random"]

@@ -1,5 +1,6 @@
 """Two folders of results: what changed beyond noise is named, what did not is left in peace."""
 
+import inspect
 import json
 import shutil
 from dataclasses import replace
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 
 import recorded
+from harness import __main__ as cli
 from harness.__main__ import main
 from harness.compare import Outcome, compare
 from harness.errors import ConfigurationError
 from harness.result import load_result, result_path
+from harness.stats.decision import MARGIN
 
 SEEDS = range(6)
 WHERE = "paper/prisoner/dqn"
@@ -101,7 +104,8 @@ def test_other_curves_with_the_same_ends_are_equal(folders):
     early = row | {"metrics": row["metrics"] | {"return": 0.1}}
     replace(result, curve=(early, *result.curve[1:])).save(folders[1] / "paper")
 
-    assert outcomes(folders)[WHERE] == "equal"
+    (dqn,) = [c for c in compare(*folders, 0.02).changes if c.where == WHERE]
+    assert (dqn.outcome, dqn.n, dqn.differing) == ("equal", 6, (2,))
 
 
 def test_four_seeds_are_too_few_to_say_worse(folders):
@@ -174,7 +178,19 @@ def test_the_command_prints_what_changed_and_fails_only_if_asked(folders, capsys
     assert (code, failing) == (0, 3)
     (line,) = [line for line in out.splitlines() if line.startswith(WHERE)]
     assert line.split() == [
-        *(WHERE, "return", "6", "0.625", "0.525", "-0.100", "[-0.100,", "-0.100]", "0.010", "worse")
+        *(
+            WHERE,
+            "return",
+            "6",
+            "6",
+            "0.625",
+            "0.525",
+            "-0.100",
+            "[-0.100,",
+            "-0.100]",
+            "0.010",
+            "worse",
+        )
     ]
     assert "2 metrics in both: 1 worse, 1 identical; margin 2 %" in out
     assert "dgn" not in out
@@ -188,6 +204,10 @@ def test_an_improvement_does_not_fail(folders, capsys):
     changes = {c["where"]: c["outcome"] for c in json.loads(out)["changes"]}
     assert code == 0
     assert changes[WHERE] == "better"
+
+
+def test_the_command_takes_the_margin_of_claims():
+    assert inspect.signature(cli.compare).parameters["margin"].default == MARGIN
 
 
 def test_wrong_arguments_end_in_a_message(folders, capsys):

@@ -89,7 +89,7 @@ def traffic(n_demands: int) -> Iterator[str]:
         authors = network == "authors_6x6"
         rules = _rules(scenario) if authors else {}
         known = {name: (scenario, policy) for name, policy in scenario.references().items()}
-        for name, (place, policy) in (known | rules).items():
+        for name, (place, policy) in {**known, **rules}.items():
             figures = _played(place, policy)
             measured = CITYFLOW.get(name, "") if authors else ""
             yield _row(name, *(f"{figures[key]:.2f}" for key in FIGURES["traffic"]), measured)

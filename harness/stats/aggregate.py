@@ -120,7 +120,7 @@ def _iqm_of_samples(
 
 
 def _improvement_of_samples(
-    *samples: Float[np.ndarray, "*resamples runs"], axis: int = -1
+    *samples: Float[np.ndarray, "*resamples _runs"], axis: int = -1
 ) -> Float[np.ndarray, "*resamples"]:
     """Compare the first half of the samples, a method's, with the second, the other's."""
     half = len(samples) // 2

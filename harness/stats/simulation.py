@@ -44,7 +44,7 @@ def _mean_is_covered(draw: Draw, n: int, rng: np.random.Generator) -> bool:
 
 def _iqm_is_covered(draw: Draw, n: int, rng: np.random.Generator) -> bool:
     interval = iqm_interval(draw(rng, (n, _SCENARIOS)), rng, _RESAMPLES)
-    return _inside(interval, iqm(_population(draw)))
+    return _inside(interval, iqm(_population(draw)[:, None]))
 
 
 def _improvement_is_covered(draw: Draw, n: int, rng: np.random.Generator) -> bool:

@@ -18,6 +18,7 @@ from harness.commands import catalog
 from harness.files import CellFiles, load_failure
 from harness.grid import load_grid
 from harness.result import load_result
+from harness.tracker import TrackingError
 from recorded import cell, result
 
 HEAVY = {"torch", "mlflow", "pandas", "scipy", "numpy", "pydantic", "matplotlib", "numba"}
@@ -217,6 +218,19 @@ def test_a_tracker_that_is_down_is_told_of_once_and_the_run_goes_on(call, here, 
     assert "2 done" in log
     assert log.count("not tracked: ") == 1
     assert "`export --format mlflow` catches up" in log
+
+
+def test_an_export_to_a_tracker_that_is_down_ends_in_a_message(call, here, monkeypatch):
+    def down(*_):
+        raise TrackingError("http://nowhere: down")
+
+    result(load_grid("mine.toml").cells[0]).save(here / "results" / "mine")
+    monkeypatch.setattr("harness.commands.export.installed", lambda: True)
+    monkeypatch.setattr("harness.commands.export.Tracker", down)
+
+    code, out, log = call("export", "--format", "mlflow", "--grid", "mine.toml")
+
+    assert (code, out, log) == (2, "", "error: http://nowhere: down\n")
 
 
 @pytest.mark.parametrize("form", ["csv", "marl-eval"])

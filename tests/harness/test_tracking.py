@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -324,4 +325,29 @@ def test_a_tracker_that_fails_is_told_of_once_and_the_run_goes_on(tmp_path):
     assert shown.said == [
         "not tracked: http://nowhere: down; the results are safe; `export --format mlflow` "
         "catches up"
+    ]
+
+
+def test_the_user_is_told_what_is_waited_for_and_may_leave_it_at_that(tmp_path, monkeypatch):
+    slow, shown = threading.Event(), Shown()
+    tracker = Told()
+    tracker.update = lambda results: slow.wait(30)
+    done(CELLS[0]).save(tmp_path / "mine")
+    monkeypatch.setattr("harness.follower.PATIENCE_S", 0.05)
+
+    def interrupted(timeout=None):
+        if timeout is None:
+            raise KeyboardInterrupt
+        Thread.join(follower._thread, timeout)
+
+    with Follower(shown, GRID, tmp_path, tracker.open) as follower:
+        follower._thread.join = interrupted
+        settle(follower, CELLS[0])
+    slow.set()
+    del follower._thread.join
+    follower._thread.join()
+
+    assert shown.said == [
+        "tracking the last cells (Ctrl-C leaves it at that)",
+        "tracking was left at that; the results are safe; `export --format mlflow` catches up",
     ]

@@ -1,4 +1,4 @@
-"""Draws learning curves as SVG; matplotlib lives only here.
+"""Draws learning curves and studies as SVG; matplotlib lives only here.
 
 The same data give the same file, and the hash of the data stands in the file's metadata.
 """
@@ -7,14 +7,17 @@ import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from textwrap import fill
+from typing import Any, NamedTuple
 
 import matplotlib.style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from harness.plot import Level, Plot
+from harness.line_styles import level_style, method_style, sweep_style
+from harness.plot import Level, Plot, Stated
 
 _SETTINGS = {
     "svg.hashsalt": "ltos-bench",  # else the names of clip paths differ from run to run
@@ -25,38 +28,8 @@ _SETTINGS = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-_DASHES: dict[str, tuple[float, ...]] = {
-    "solid": (),
-    "dashed": (5, 2),
-    "dotted": (1.2, 1.5),
-    "dashdot": (6, 2, 1.2, 2),
-}
-_LEVEL_DASHES = ((8, 3), (3, 3), (8, 3, 2, 3), (14, 6), (1.5, 4))
-_STYLES = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
-    "ltos": ("#D55E00", "solid", "o"),
-    "fixed_ltos": ("#E69F00", "dashed", "s"),
-    "dgn": ("#0072B2", "solid", "^"),
-    "dqn": ("#56B4E9", "dashed", "v"),
-    "joint_dqn": ("#009E73", "solid", "D"),
-    "coco_q": ("#CC79A7", "solid", "P"),
-    "qmix": ("#009E73", "dashed", "X"),
-    "vdn": ("#009E73", "dotted", "p"),
-    "consenet": ("#000000", "dashed", "<"),
-    "neurcomm": ("#000000", "solid", ">"),
-    "ia2c": ("#000000", "dotted", "h"),
-    "ip": ("#CC79A7", "dashed", "*"),
-    "lio": ("#B8A800", "solid", "d"),
-    "ippo": ("#7A5195", "dashed", "H"),
-    "mappo": ("#7A5195", "solid", "8"),
-    "team_dqn": ("#56B4E9", "dotted", "1"),
-    "team_dgn": ("#0072B2", "dotted", "2"),
-    "inequity_dqn": ("#56B4E9", "dashdot", "3"),
-    "inequity_dgn": ("#0072B2", "dashdot", "4"),
-}
-_SPARE = ("#7F7F7F", "dashdot", "x")  # a method that is not ours: told apart by its legend
-_SWEEP = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#B8A800")
 _NAME_LENGTH = 44  # longer legends would leave no room for the axes
-_SWEEP_MARKERS = "osD^vP<>Xp*"
+_TITLE_WIDTH = 84  # characters; longer titles are broken into lines
 
 
 def draw(plot: Plot) -> bytes:
@@ -68,9 +41,12 @@ def draw(plot: Plot) -> bytes:
         axes = figure.add_subplot()
         entries = [_draw_curve(axes, plot, n) for n in range(len(plot.curves))]
         entries += [_draw_level(axes, level, n) for n, level in enumerate(plot.levels)]
-        _legend(axes, sorted(entries, key=lambda entry: -entry.height))
-        axes.set_title(plot.title, loc="left")
-        axes.set_xlabel("training episodes")
+        entries.sort(key=lambda entry: -entry.height)
+        _legend(axes, entries + _draw_stated(axes, plot.stated))
+        axes.set_title(fill(plot.title, _TITLE_WIDTH), loc="left")
+        axes.set_xlabel(plot.xlabel)
+        if plot.ticks:
+            axes.set_xticks(plot.ticks, [f"{tick:g}" for tick in plot.ticks])
         axes.set_ylabel(plot.ylabel)
         axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
         axes.set_axisbelow(True)
@@ -94,21 +70,16 @@ class _Entry(NamedTuple):
 
 def _draw_curve(axes: Axes, plot: Plot, n: int) -> _Entry:
     curve, count = plot.curves[n], len(plot.curves)
-    if plot.by_method:
-        color, dash, marker = _STYLES.get(curve.method, _SPARE)
-    else:
-        dashes = tuple(_DASHES)
-        color, dash = _SWEEP[n % len(_SWEEP)], dashes[n % len(dashes)]
-        marker = _SWEEP_MARKERS[n % len(_SWEEP_MARKERS)]
-    axes.fill_between(curve.x, curve.least, curve.most, color=color, alpha=0.13, linewidth=0)
+    style = method_style(curve.method) if plot.by_method else sweep_style(n)
+    axes.fill_between(curve.x, curve.least, curve.most, color=style.color, alpha=0.13, linewidth=0)
     every = max(len(curve.x) // 8, 1)
     (line,) = axes.plot(
         curve.x,
         curve.mean,
-        color=color,
-        linestyle=(0, _DASHES[dash]),
+        color=style.color,
+        linestyle=style.dash,
         linewidth=1.4,
-        marker=marker,
+        marker=style.marker,
         markersize=4.5,
         markevery=(every * n // count, every),  # staggered: equal curves do not hide each other
     )
@@ -116,9 +87,21 @@ def _draw_curve(axes: Axes, plot: Plot, n: int) -> _Entry:
 
 
 def _draw_level(axes: Axes, level: Level, n: int) -> _Entry:
-    dash = (0, _LEVEL_DASHES[n % len(_LEVEL_DASHES)])
-    line = axes.axhline(level.value, color="#555555", linestyle=dash, linewidth=1.0, zorder=1)
+    style = level_style(n)
+    line = axes.axhline(
+        level.value, color=style.color, linestyle=style.dash, linewidth=1.0, zorder=1
+    )
     return _Entry(level.value, level.name, line)
+
+
+def _draw_stated(axes: Axes, points: Sequence[Stated]) -> list[_Entry]:
+    """Draw what the papers state; the legend needs one entry for all, and only where there are."""
+    hollow: dict[str, Any] = {"linestyle": "", "markerfacecolor": "none", "markersize": 8}
+    for point in points:
+        style = method_style(point.method)
+        axes.plot(point.x, point.y, marker=style.marker, color=style.color, zorder=3, **hollow)
+    shown = Line2D([], [], marker="o", color="black", **hollow)
+    return [_Entry(points[0].y, "hollow: stated by the papers", shown)] if points else []
 
 
 def _legend(axes: Axes, entries: Sequence[_Entry]) -> None:
@@ -131,9 +114,7 @@ def _legend(axes: Axes, entries: Sequence[_Entry]) -> None:
         handlelength=3.6,
     )
     for text, entry in zip(legend.get_texts(), entries, strict=True):
-        text.set_text(
-            _short(entry.name)
-        )  # set afterwards: a legend drops names that begin with "_"
+        text.set_text(_short(entry.name))  # afterwards: a legend drops names that begin with "_"
 
 
 def _short(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a figure of learning curves shows, as data."""
+"""What a figure shows, as data: learning curves, or final values over an option of the scenario."""
 
 import hashlib
 import json
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """The runs of one variant, evaluation by evaluation.
+    """The runs of one variant, evaluation by evaluation or value by value of an option.
 
     Attributes:
         name: Its entry in the legend.
-        method: Decides color, dash and marker.
-        x: Training episodes so far, mean over the runs.
+        method: Decides color, dash and marker; or ``bound``, which no run makes.
+        x: Training episodes so far, mean over the runs; or the values of the option.
         mean: Mean of the metric over the runs.
         least: Smallest of the runs.
         most: Largest of the runs.
@@ -40,16 +40,34 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """A figure that the papers state: a hollow marker.
+
+    Attributes:
+        method: Decides color and marker.
+        x: Value of the option.
+        y: Value of the metric.
+    """
+
+    method: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
     """All that a figure shows.
 
     Attributes:
         title: Over the axes.
         ylabel: Metric with unit.
-        curves: Learners.
+        curves: Learners, and the bound where an option is swept.
         levels: Fixed policies.
         by_method: Whether the curves are of different methods, each in its own style; else they
             are variants of one method and take the styles of a sweep in turn.
+        xlabel: Under the axes.
+        ticks: Values of the option; none for learning curves, whose axis has round numbers.
+        stated: What the papers state.
     """
 
     title: str
@@ -57,6 +75,9 @@ class Plot:
     curves: tuple[Curve, ...]
     levels: tuple[Level, ...]
     by_method: bool
+    xlabel: str = "training episodes"
+    ticks: tuple[float, ...] = ()
+    stated: tuple[Stated, ...] = ()
 
     @property
     def digest(self) -> str:

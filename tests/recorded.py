@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.cell import Budget, Cell, Named, default_budget
 from harness.hparams import load_config
+from harness.progress import headline
 from harness.result import RunResult, fingerprint
 from methods import METHODS
 from scenarios import SCENARIOS
@@ -42,7 +43,7 @@ def result(
     of: Cell, final: float = 0.97, *, share: float | None = None, **changes: Any
 ) -> RunResult:
     """A run that rises from 0.49 to ``final`` and, given a share, ends with that self weight."""
-    curve = tuple(_row(k, of.seed, final, share) for k in range(1, EVALUATIONS + 1))
+    curve = tuple(_row(k, of, final, share) for k in range(1, EVALUATIONS + 1))
     traces = {} if share is None else {"selfishness": [[share / 2, share * 1.5]] * 3}
     content: dict[str, Any] = {
         "cell": of,
@@ -89,14 +90,15 @@ def whole(of: Cell, **finals: float) -> RunResult:
     return result(of, curve=curve, episodes=episodes)
 
 
-def _row(k: int, seed: int, final: float, share: float | None) -> Mapping[str, Any]:
+def _row(k: int, of: Cell, final: float, share: float | None) -> Mapping[str, Any]:
     progress = 1.0 if k > EVALUATIONS - 10 else 1 - math.exp(-4 * k / EVALUATIONS)
-    metrics = {"return": 0.49 + (final - 0.49) * progress, "steps": 3.0, "collisions": 0.0}
+    others = {"steps": 3.0, "collisions": 0.0}
+    metrics = {headline(of.scenario): 0.49 + (final - 0.49) * progress} | others
     if share is not None:
         metrics |= {"selfishness_mean": share, "selfishness_sd": share / 2}
     return {
         "evaluation": k,
-        "episode": k * (100 + seed),
+        "episode": k * (100 + of.seed),
         "step": k * 500,
         "metrics": metrics,
         "train": {},

@@ -22,6 +22,8 @@ from harness.report.notes import unavailable_notes
 from harness.report.place_runs import gather
 from harness.report.section import section
 from harness.report.soundness import soundness
+from harness.report.study import find_studies
+from harness.report.study_section import study_section
 from harness.status import State
 from harness.table import Run, load_runs
 
@@ -112,6 +114,8 @@ def build_report(grid: Grid, results: Path) -> Report:
     blocks = [*header(grid, runs, faults), *overview(by_place, found)]
     for place in places:
         blocks += section(place, found[place.place], plots(place.place, place.rows))
+    for study in find_studies([place.rows for place in places]):
+        blocks += study_section(study)
     blocks += [*across_scenarios(places), *soundness(runs, faults)]
     if unavailable := unavailable_notes(runs):
         blocks += [Heading(2, "Not available"), *bullets(unavailable)]

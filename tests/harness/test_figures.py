@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.figures import draw, stored_digest
-from harness.plot import Curve, Level, Plot
+from harness.plot import Curve, Level, Plot, Stated
 
 
 def curve(name="DQN", method="dqn", end=0.49):
@@ -111,3 +111,39 @@ def test_a_method_keeps_its_color_whoever_stands_beside_it():
     assert b"#56b4e9" in alone
     assert b"#56b4e9" in beside
     assert b"#d55e00" not in alone
+
+
+def test_a_title_that_is_too_long_is_broken_into_lines():
+    drawing = draw(replace(plot(), title="x" * 100)).decode()
+
+    assert f"<!-- {'x' * 84} -->" in drawing
+    assert f"<!-- {'x' * 16} -->" in drawing
+
+
+@pytest.fixture(scope="module")
+def study():
+    return replace(
+        plot(curve("LToS", "ltos"), curve("bound", "bound", end=0.97)),
+        xlabel="n_agents",
+        ticks=(100.0, 200.0, 300.0),
+        stated=(Stated(method="ltos", x=200.0, y=0.8), Stated(method="bound", x=200.0, y=0.9)),
+    )
+
+
+def test_a_study_has_a_tick_at_each_value_and_a_hollow_marker_at_each_stated_one(study):
+    drawing = draw(study).decode()
+    without = draw(replace(study, stated=())).decode()
+
+    assert [f"<!-- {tick} -->" in drawing for tick in (100, 150, 200, 250, 300)] == [1, 0, 1, 0, 1]
+    assert "<!-- n_agents -->" in drawing
+    for color in ("#d55e00", "#555555"):
+        assert f"fill-opacity: 0; stroke: {color}" in drawing
+        assert f"fill-opacity: 0; stroke: {color}" not in without
+    assert "<!-- hollow: stated by the papers -->" in drawing
+    assert "hollow" not in without
+
+
+def test_what_the_papers_state_is_part_of_the_data(study):
+    other = replace(study, stated=(Stated(method="ltos", x=200.0, y=0.81), *study.stated[1:]))
+
+    assert len({study.digest, other.digest, replace(study, stated=()).digest}) == 3

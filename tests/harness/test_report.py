@@ -269,6 +269,48 @@ def test_swept_fields_have_rows_beside_their_method_and_a_figure_of_their_own(tm
     assert [c.name for c in report.figures[1].plot.curves] == titles[:2]
 
 
+def shown_together(tmp_path, *cells):
+    save(tmp_path, *map(recorded.result, cells))
+    report = build_report(grid(*cells), tmp_path)
+    return {f.file: [curve.name for curve in f.plot.curves] for f in report.figures}
+
+
+def test_methods_that_the_papers_compare_have_a_figure_and_the_others_the_next(tmp_path):
+    cells = (
+        recorded.cell("mappo"),
+        recorded.cell("dqn"),
+        recorded.cell("vdn"),
+        recorded.cell("ltos"),
+        recorded.cell("random"),
+    )
+
+    assert shown_together(tmp_path, *cells) == {
+        "prisoner-default.svg": ["DQN", "LToS"],
+        "prisoner-default-others.svg": ["MAPPO", "VDN"],
+    }
+
+
+@pytest.mark.parametrize("methods", [("dqn", "ltos"), ("mappo", "vdn")])
+def test_methods_of_one_kind_share_one_figure(tmp_path, methods):
+    figures = shown_together(tmp_path, *map(recorded.cell, methods))
+
+    assert list(figures) == ["prisoner-default.svg"]
+
+
+def test_where_the_papers_compare_nothing_all_methods_share_one_figure(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.report.curves.load_published", lambda scenario: ())
+
+    figures = shown_together(tmp_path, recorded.cell("dqn"), recorded.cell("vdn"))
+
+    assert figures == {"prisoner-default.svg": ["DQN", "VDN"]}
+
+
+def test_a_methods_only_variant_stands_beside_the_other_methods(tmp_path):
+    cells = (recorded.cell("dqn"), recorded.cell("ltos", fields=(("tau", 0.5),)))
+
+    assert shown_together(tmp_path, *cells) == {"prisoner-default.svg": ["DQN", "LToS, tau=0.5"]}
+
+
 def test_a_curve_has_mean_and_band_at_the_mean_episode(tmp_path):
     cells = seeds(3)
     save(tmp_path, recorded.result(cells[0], 0.49), recorded.result(cells[1], 0.97))

@@ -1,8 +1,13 @@
-"""What a figure shows, as data: learning curves, or final values over an option of the scenario."""
+"""What a figure shows, as data: curves, final values over an option or a cost, levels."""
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+Scale: TypeAlias = Literal["linear", "log", "symlog"]
+STATED = "hollow: stated by the papers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +17,7 @@ class Curve:
     Attributes:
         name: Its entry in the legend.
         method: Decides color, dash and marker; or ``bound``, which no run makes.
-        x: Training episodes so far, mean over the runs; or the values of the option.
+        x: Training episodes or steps so far, mean over the runs; or the values of the option.
         mean: Mean of the metric over the runs.
         least: Smallest of the runs.
         most: Largest of the runs.
@@ -24,6 +29,29 @@ class Curve:
     mean: tuple[float, ...]
     least: tuple[float, ...]
     most: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """The final values of one variant beside what it takes.
+
+    Attributes:
+        name: Its entry in the legend.
+        method: Decides color and marker.
+        x: What it takes.
+        x_most: What it takes if all is counted; never less.
+        mean: Mean of the metric over the runs.
+        least: Smallest of the runs.
+        most: Largest of the runs.
+    """
+
+    name: str
+    method: str
+    x: float
+    x_most: float
+    mean: float
+    least: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +82,20 @@ class Stated:
     y: float
 
 
+class LegendEntry(NamedTuple):
+    """A line of the legend.
+
+    Attributes:
+        key: Name of what it stands for inside the drawing.
+        name: What it says.
+        height: Where its line ends.
+    """
+
+    key: str
+    name: str
+    height: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
     """All that a figure shows.
@@ -65,7 +107,9 @@ class Plot:
         levels: Fixed policies.
         by_method: Whether the curves are of different methods, each in its own style; else they
             are variants of one method and take the styles of a sweep in turn.
+        points: Learners where the figure shows what they take.
         xlabel: Under the axes.
+        xscale: ``symlog`` is linear below 1 and so has a place for 0.
         ticks: Values of the option; none for learning curves, whose axis has round numbers.
         stated: What the papers state.
     """
@@ -75,7 +119,9 @@ class Plot:
     curves: tuple[Curve, ...]
     levels: tuple[Level, ...]
     by_method: bool
+    points: tuple[Point, ...] = ()
     xlabel: str = "training episodes"
+    xscale: Scale = "linear"
     ticks: tuple[float, ...] = ()
     stated: tuple[Stated, ...] = ()
 
@@ -84,3 +130,18 @@ class Plot:
         """The sha256 of the plotted data."""
         text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """The legend: lines as they lie, from the top, then what the papers state, once for all."""
+        lines = sorted(self._lines(), key=lambda entry: -entry.height)
+        stated = [LegendEntry("stated", STATED, self.stated[0].y)] if self.stated else []
+        return (*lines, *stated)
+
+    def _lines(self) -> Iterator[LegendEntry]:
+        for n, curve in enumerate(self.curves):
+            yield LegendEntry(f"curve{n}", curve.name, curve.mean[-1])
+        for n, point in enumerate(self.points):
+            yield LegendEntry(f"point{n}", point.name, point.mean)
+        for n, level in enumerate(self.levels):
+            yield LegendEntry(f"level{n}", level.name, level.value)

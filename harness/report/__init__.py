@@ -13,11 +13,11 @@ from harness.integrity import find_faults
 from harness.integrity.fault import Fault
 from harness.plot import Plot
 from harness.report.across import across_scenarios
-from harness.report.curves import NamedPlot, plots
-from harness.report.document import Document, Heading, bullets
+from harness.report.document import Document, Heading, footnotes
 from harness.report.findings import findings
 from harness.report.header import header, overview
 from harness.report.markdown import markdown
+from harness.report.named_plot import NamedPlot
 from harness.report.notes import unavailable_notes
 from harness.report.place_runs import gather
 from harness.report.section import section
@@ -113,12 +113,12 @@ def build_report(grid: Grid, results: Path) -> Report:
     found = {place.place: findings(place, claims, places) for place in places}
     blocks = [*header(grid, runs, faults), *overview(by_place, found)]
     for place in places:
-        blocks += section(place, found[place.place], plots(place.place, place.rows))
+        blocks += section(place, found[place.place])
     for study in find_studies([place.rows for place in places]):
         blocks += study_section(study)
     blocks += [*across_scenarios(places), *soundness(runs, faults)]
     if unavailable := unavailable_notes(runs):
-        blocks += [Heading(2, "Not available"), *bullets(unavailable)]
+        blocks += [Heading(2, "Not available"), *footnotes(unavailable)]
     return Report(document=Document(name=grid.name, blocks=tuple(blocks)), faults=faults)
 
 

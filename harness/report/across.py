@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from harness.report.document import Block, Entry, Heading, Paragraph, Table, prose
+from harness.report.document import Block, Entry, Heading, Paragraph, Table
 from harness.report.numbers import NOTHING, interval_text
 from harness.report.place_runs import PlaceRuns
 from harness.report.rivals import SUBJECT
+from harness.report.text import prose
 from harness.report.variants import title_of
 from harness.stats.aggregate import (
     improvement,
@@ -57,8 +58,9 @@ def _of_label(places: Sequence[PlaceRuns], label: str) -> list[Block]:
     scores = {m: s for m in methods if (s := _scores(places, label, m)) is not None}
     left_out = [title_of(m) for m in methods if m not in scores]
     subject = scores.get(SUBJECT)
+    records = {m: _records(places, label, m) for m in scores}
     lines = [
-        _line(method, values, None if method == SUBJECT else subject)
+        _line(method, values, records[method], None if method == SUBJECT else subject)
         for method, values in scores.items()
     ]
     where = ", ".join(f"{place.place} ({_first_metric(place)})" for place in places)
@@ -95,12 +97,20 @@ def _scores(places: Sequence[PlaceRuns], label: str, method: str) -> Scores | No
     )
 
 
-def _line(method: str, scores: Scores, subject: Scores | None) -> tuple[str | Entry, ...]:
+def _records(places: Sequence[PlaceRuns], label: str, method: str) -> tuple[str, ...]:
+    rows = (place.row(method, label) for place in places)
+    return tuple(record for row in rows if row is not None for record in row.records(label))
+
+
+def _line(
+    method: str, scores: Scores, records: tuple[str, ...], subject: Scores | None
+) -> tuple[str | Entry, ...]:
     middle = iqm(scores)
     text = interval_text(middle, iqm_interval(scores, np.random.default_rng(0)), _PLACES)
     chance: str | Entry = NOTHING
     if subject is not None:
         share = improvement(subject, scores)
         interval = improvement_interval(subject, scores, np.random.default_rng(0))
-        chance = Entry(text=interval_text(share, interval, _PLACES), value=share)
-    return (title_of(method), str(len(scores)), Entry(text=text, value=middle), chance)
+        chance = Entry(text=interval_text(share, interval, _PLACES), value=share, records=records)
+    number = Entry(text=text, value=middle, records=records)
+    return (title_of(method), str(len(scores)), number, chance)

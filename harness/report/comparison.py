@@ -5,7 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.published import Published
 from harness.report.document import Entry, Table
-from harness.report.notes import COLLAPSED, collapsed
+from harness.report.notes import (
+    COLLAPSED,
+    about_method,
+    about_runs,
+    centralized,
+    collapsed,
+)
 from harness.report.numbers import NOTHING, mean_text, range_text, rough
 from harness.report.place_runs import PlaceRuns
 from harness.report.variants import Variant
@@ -31,7 +37,11 @@ def comparison(place: PlaceRuns, metric: str, *, whole: bool) -> Table:
         ranks[label] = _ranks(place, metric, label)
     body: list[list[str | Entry]] = []
     for row in place.rows:
-        line: list[str | Entry] = [row.title, _stated(place, row, metric)]
+        known = (about_method(place.place),) if centralized(row) else ()
+        line: list[str | Entry] = [
+            Entry(text=row.title, notes=known),
+            _stated(place, row, metric),
+        ]
         for label in place.labels:
             line += _outcome(place, row, label, metric)
             line.append(ranks[label].get(row.title, ""))
@@ -44,11 +54,14 @@ def comparison(place: PlaceRuns, metric: str, *, whole: bool) -> Table:
 
 def each_label(
     row: Variant, columns: Sequence[str], say: Callable[[Sequence[RunResult]], str]
-) -> str:
+) -> Entry:
     """Say something of a variant under each label, once where it is the same everywhere."""
     said = [say(row.results(label)) if row.results(label) else NOTHING for label in columns]
     known = {text for text in said if text != NOTHING}
-    return known.pop() if len(known) == 1 else " / ".join(said) if known else NOTHING
+    if not known:
+        return Entry(text=NOTHING)
+    text = known.pop() if len(known) == 1 else " / ".join(said)
+    return Entry(text=text, records=row.records(*columns))
 
 
 def papers(entries: Sequence[Published]) -> str:
@@ -96,22 +109,24 @@ def _outcome(place: PlaceRuns, row: Variant, label: str, metric: str) -> list[st
     if not asked:
         return ["", "", ""]
     values, places = row.finals(label, metric), place.places(metric)
+    notes = (about_runs(place.place, row, label),)
     seeds = f"{len(values)}/{asked.total()}"
     if not len(values):
         states = [_ABSENT.get(state, state) for state in State if asked[state]]
-        return [", ".join(states), NOTHING, seeds]
+        reasons = tuple(dict.fromkeys(run.reason for run in row.runs[label] if run.reason))
+        return [
+            Entry(text=", ".join(states), notes=reasons),
+            NOTHING,
+            Entry(text=seeds, notes=notes),
+        ]
     faults = [f"{asked[s]} {s}" for s in (State.FAILED, State.DAMAGED, State.STALE) if asked[s]]
     mark = f" {COLLAPSED}" if collapsed(row.results(label)) else ""
     summary = summarize(values)
-    mean = Entry(
-        text=mean_text(summary, places) + mark,
-        value=summary.mean,
-        records=tuple(result.cell.id for result in row.results(label)),
-    )
+    records, text = row.records(label), mean_text(summary, places) + mark
     return [
-        mean,
-        range_text(values, places),
-        seeds + (f" ({', '.join(faults)})" if faults else ""),
+        Entry(text=text, value=summary.mean, records=records),
+        Entry(text=range_text(values, places), records=records),
+        Entry(text=seeds + (f" ({', '.join(faults)})" if faults else ""), notes=notes),
     ]
 
 

@@ -1,36 +1,16 @@
-"""Which learning curves a report shows, and what they plot."""
+"""Which learning curves a report shows: over episodes and, where these differ, over steps."""
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import pandas as pd
-
-from harness.plot import Curve, Level, Plot
+from harness.plot import Plot
 from harness.published import load_published
+from harness.report.lines import curve_of, level_of, seeds_of
+from harness.report.named_plot import NamedPlot, file_name
 from harness.report.variants import Variant, labels
-from harness.status import State
-from harness.table import curve_table
 from methods import METHODS
 from scenarios import SCENARIOS
-
-
-@dataclass(frozen=True, slots=True)
-class NamedPlot:
-    """A plot and where it goes.
-
-    Attributes:
-        file: Name of the file.
-        caption: What the lines are and how many runs stand behind them.
-        plot: What it shows.
-    """
-
-    file: str
-    caption: str
-    plot: Plot
 
 
 class _Group(NamedTuple):
@@ -42,11 +22,21 @@ class _Group(NamedTuple):
     by_method: bool = True
 
 
+class _Where(NamedTuple):
+    """What the figures of a label have in common."""
+
+    place: str
+    label: str
+    metric: str
+    unit: str
+
+
 def plots(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
-    """Return the figures of a place: per label the methods, then each method's swept fields.
+    """Return the learning curves of a place: per label the methods, then each one's swept fields.
 
     They show the scenario's first headline metric. Where the papers compare some of the methods,
-    these have a figure, and the others the next.
+    these have a figure, and the others the next. Where the methods' episodes differ in length,
+    sample efficiency has figures of its own, over environment steps.
     """
     scenario = rows[0].cell.scenario
     metric, info = next(iter(SCENARIOS[scenario].metric_info.items()))
@@ -54,28 +44,12 @@ def plots(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
     found = []
     for label in labels(rows):
         done = [row for row in rows if row.finals(label, metric).size]
-        levels = tuple(_level(row, label, metric) for row in done if not row.learns)
-        for group in _groups(done, compared):
-            plot = Plot(
-                title=", ".join([place, label, *group.title]),
-                ylabel=f"{metric} [{info.unit}]",
-                curves=tuple(_curve(row, label, metric) for row in group.rows),
-                levels=levels,
-                by_method=group.by_method,
-            )
-            file = file_name(place, label, *group.file)
-            found.append(NamedPlot(file, _caption(group.rows, label, metric), plot))
+        where, groups = _Where(place, label, metric, info.unit), [*_groups(done, compared)]
+        fixed, length = [row for row in done if not row.learns], _episode_length(done, label)
+        found += [_over_episodes(where, group, fixed, length) for group in groups]
+        if length is None:
+            found += [_over_steps(where, group, fixed) for group in groups if group.by_method]
     return tuple(found)
-
-
-def file_name(*parts: str) -> str:
-    """Return a name for a figure, different for different parts."""
-    return "-".join(map(_safe, parts)) + ".svg"
-
-
-def rounded(value: float) -> float:
-    """Drop the digits in which machines may differ, so that the hash of the data does not."""
-    return float(f"{value:.10g}")
 
 
 def _groups(done: Sequence[Variant], compared: Collection[str]) -> Iterator[_Group]:
@@ -99,41 +73,53 @@ def _groups(done: Sequence[Variant], compared: Collection[str]) -> Iterator[_Gro
         yield _Group(rows, (method,), (METHODS[method].title,), by_method=False)
 
 
-def _level(row: Variant, label: str, metric: str) -> Level:
-    return Level(name=row.title, value=rounded(row.finals(label, metric).mean()))
-
-
-def _curve(row: Variant, label: str, metric: str) -> Curve:
-    """Gather a variant's runs by evaluation; a run's episodes at an evaluation may differ."""
-    table = curve_table(row.runs[label])
-    points = table[table["metric"] == metric].groupby("evaluation")
-    values = points["value"].agg(["mean", "min", "max"])
-    done, asked = row.count(label, State.DONE), len(row.runs[label])
-    return Curve(
-        name=row.title if done == asked else f"{row.title} ({done}/{asked})",
-        method=row.cell.method,
-        x=_column(points["episode"].mean()),
-        mean=_column(values["mean"]),
-        least=_column(values["min"]),
-        most=_column(values["max"]),
+def _over_episodes(
+    where: _Where, group: _Group, fixed: Sequence[Variant], length: float | None
+) -> NamedPlot:
+    plot = Plot(
+        title=", ".join([where.place, where.label, *group.title]),
+        ylabel=f"{where.metric} [{where.unit}]",
+        curves=tuple(curve_of(row, where.label, where.metric) for row in group.rows),
+        levels=tuple(level_of(row, where.label, where.metric) for row in fixed),
+        by_method=group.by_method,
     )
+    caption = (
+        f"{_mean_and_band(where, group)} Seeds are put together evaluation by evaluation, each at "
+        "the mean number of training episodes played by then."
+    )
+    if length is not None:
+        caption += f" An episode always has {length:,g} steps: the axis shows sample efficiency."
+    return NamedPlot(file_name(where.place, where.label, *group.file), caption, plot)
 
 
-def _caption(group: Sequence[Variant], label: str, metric: str) -> str:
-    counts = sorted({row.count(label, State.DONE) for row in group})
-    seeds = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
+def _over_steps(where: _Where, group: _Group, fixed: Sequence[Variant]) -> NamedPlot:
+    curves = (curve_of(row, where.label, where.metric, along="step") for row in group.rows)
+    plot = Plot(
+        title=", ".join([where.place, where.label, "sample efficiency", *group.title]),
+        ylabel=f"{where.metric} [{where.unit}]",
+        curves=tuple(curves),
+        levels=tuple(level_of(row, where.label, where.metric) for row in fixed),
+        by_method=group.by_method,
+        xlabel="environment steps of training",
+    )
+    file = file_name(where.place, where.label, *group.file, "steps")
+    return NamedPlot(file, _mean_and_band(where, group), plot)
+
+
+def _mean_and_band(where: _Where, group: _Group) -> str:
     return (
-        f"{metric}: mean over {seeds} seeds, band from their least to their most; gray: fixed "
-        "policies. Seeds are put together evaluation by evaluation, each at the mean number of "
-        "training episodes played by then."
+        f"{where.metric}: mean over {seeds_of(group.rows, where.label)} seeds, band from their "
+        "least to their most; gray: fixed policies."
     )
 
 
-def _column(values: "pd.Series[float]") -> tuple[float, ...]:
-    return tuple(rounded(value) for value in values)
-
-
-def _safe(name: str) -> str:
-    """Return a name that suits any file system and URL, still different for different names."""
-    safe = re.sub(r"[^A-Za-z0-9._=,]", "_", name)
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+def _episode_length(rows: Sequence[Variant], label: str) -> float | None:
+    """Return how many steps an episode of training had on average, if all runs always agree."""
+    lengths = {
+        point["step"] / point["episode"]
+        for row in rows
+        for result in row.results(label)
+        for point in result.curve
+        if row.learns and point["episode"]
+    }
+    return lengths.pop() if len(lengths) == 1 else None

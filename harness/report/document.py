@@ -1,32 +1,14 @@
 """What a report says, whatever it is written in: blocks of plain text, numbers and figures.
 
-Text is plain everywhere: who writes Markdown, LaTeX or HTML escapes it. What must look like code or
-stand out is a piece of its own.
+Text is plain everywhere: who writes Markdown, LaTeX or HTML escapes it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from harness.report.curves import NamedPlot
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A piece of text to be typed as it stands."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Strong:
-    """A piece of text that stands out."""
-
-    text: str
-
-
-Piece: TypeAlias = str | Code | Strong
-Text: TypeAlias = str | tuple[Piece, ...]
+from harness.report.named_plot import NamedPlot
+from harness.report.text import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +20,14 @@ class Entry:
         value: What it sorts by; its text where None.
         strong: Whether it stands out.
         records: Ids of the cells whose records it sums up.
+        notes: Names of the notes that speak of it.
     """
 
     text: str
     value: float | None = None
     strong: bool = False
     records: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +47,35 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list without numbers."""
+    """A list without numbers.
+
+    Attributes:
+        items: What it lists.
+        folded: What stands for it where a reader can unfold it; it is never folded if empty.
+    """
 
     items: tuple[Text, ...]
+    folded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A footnote to entries of tables.
+
+    Attributes:
+        name: By which entries know it; several notes may have the same.
+        text: What it says, to be understood without them.
+    """
+
+    name: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Footnotes, after the tables that they belong to."""
+
+    items: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +84,18 @@ class Table:
 
     Attributes:
         head: One title per column.
-        rows: Text, or entries that carry more.
+        rows: Text, or entries that carry more; one whose first is empty belongs to the row above.
         left: Number of text columns; the others are numbers, set to the right.
     """
 
     head: tuple[str, ...]
     rows: tuple[tuple[str | Entry, ...], ...]
     left: int = 1
+
+    @property
+    def columns(self) -> list[list[str]]:
+        """What stands in each column below its title."""
+        return [[text_of(row[n]) for row in self.rows] for n in range(len(self.head))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +105,7 @@ class Figure:
     figure: NamedPlot
 
 
-Block: TypeAlias = Heading | Paragraph | Bullets | Table | Figure
+Block: TypeAlias = Heading | Paragraph | Bullets | Notes | Table | Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +126,16 @@ class Document:
         return tuple(block.figure for block in self.blocks if isinstance(block, Figure))
 
 
-def prose(text: str) -> Text:
-    """Return text of our own with its code spans (between backticks) as pieces."""
-    parts = " ".join(text.split()).split("`")
-    return tuple(Code(part) if n % 2 else part for n, part in enumerate(parts) if part)
+def text_of(entry: str | Entry) -> str:
+    """Return what a cell of a table shows."""
+    return entry if isinstance(entry, str) else entry.text
 
 
 def bullets(items: Sequence[Text]) -> list[Block]:
     """Return a list, or nothing where there are no items."""
     return [Bullets(tuple(items))] if items else []
+
+
+def footnotes(items: Sequence[Note]) -> list[Block]:
+    """Return footnotes, or nothing where there are none."""
+    return [Notes(tuple(items))] if items else []

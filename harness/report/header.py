@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from harness.grid import Grid
 from harness.integrity.fault import Fault
-from harness.report.document import Block, Code, Heading, Paragraph, Strong, Table, bullets, prose
+from harness.report.document import Block, Bullets, Heading, Paragraph, Table
 from harness.report.findings import Finding, tally
 from harness.report.numbers import sentence
+from harness.report.text import Code, Strong, prose
 from harness.stats.decision import CLOSE, MARGIN
 from harness.stats.paired import ALARM, LEAST_PAIRS
 from harness.stats.power import POWER
@@ -59,7 +60,7 @@ def header(grid: Grid, runs: Sequence[Run], faults: Sequence[Fault]) -> list[Blo
     if not counts[State.DONE]:
         start = Code(f"python -m harness run --grid {grid.name}")
         blocks.append(Paragraph(("There is no result to report yet: ", start, " makes them.")))
-    return [*blocks, *bullets([*map(prose, _READING)])]
+    return [*blocks, Bullets((*map(prose, _READING),), folded="How to read this report")]
 
 
 def overview(

@@ -7,16 +7,15 @@ from urllib.parse import quote
 from harness.report.document import (
     Block,
     Bullets,
-    Code,
     Document,
     Entry,
     Figure,
     Heading,
+    Notes,
     Paragraph,
-    Strong,
     Table,
-    Text,
 )
+from harness.report.text import Code, Strong, Text
 
 
 def markdown(document: Document) -> str:
@@ -50,6 +49,8 @@ def _block(block: Block, folder: str) -> str:
             return _text(text)
         case Bullets(items):
             return "\n".join(f"- {_text(item)}" for item in items)
+        case Notes(items):
+            return "\n".join(f"- {_text(note.text)}" for note in items)
         case Table():
             return _table(block)
         case Figure(figure):

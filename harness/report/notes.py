@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from harness.report.document import Text, prose
+from harness.report.document import Note
 from harness.report.numbers import seeds_text
+from harness.report.text import Text, prose
 from harness.report.variants import Variant
 from harness.result import RunResult
 from harness.status import State
 from harness.table import Run
 from harness.worker import COLLAPSE
 
-SHARE = "selfishness_mean"  # reported by methods that learn how much of its reward an agent keeps
+# Reported by methods that learn how much of its reward an agent keeps.
+SHARE, SPREAD = "selfishness_mean", "selfishness_sd"
 COLLAPSED = "†"
 _LEFT_OUT = {
     State.FAILED: prose("failed"),
@@ -33,17 +35,42 @@ def collapsed(results: Iterable[RunResult]) -> int:
     return sum(share < COLLAPSE for share in learned_shares(results))
 
 
-def notes(rows: Sequence[Variant]) -> list[Text]:
-    """Write one note per collapse and per reason why runs are in no mean."""
-    pairs = [(row, label) for row in rows for label in row.runs]
-    lines: list[Text] = [note for pair in pairs if (note := _collapse_note(*pair))]
-    for row, label in pairs:
-        lines += _left_out_notes(row, label)
-    return lines
+def notes(place: str, rows: Sequence[Variant]) -> list[Note]:
+    """Write what a reader must know of a place's runs.
+
+    One note for what is centralized, one per collapse and per reason why runs are in no mean.
+    """
+    found = [Note(about_method(place), text) for text in _centralized_notes(rows)]
+    for write in (_collapse_notes, _left_out_notes):
+        found += [
+            Note(about_runs(place, row, label), text)
+            for row in rows
+            for label in row.runs
+            for text in write(row, label)
+        ]
+    return found
 
 
-def unavailable_notes(runs: Iterable[Run]) -> list[Text]:
-    """Write one note per reason why cells cannot be run, with the cells it stands for."""
+def centralized(row: Variant) -> bool:
+    """Say whether acting or learning needs more than neighbors exchange."""
+    return any(result.method["centralized"] for x in row.runs for result in row.results(x))
+
+
+def about_method(place: str) -> str:
+    """Name the notes on what the methods at a place know."""
+    return f"{place}: centralized"
+
+
+def about_runs(place: str, row: Variant, label: str) -> str:
+    """Name the notes on a variant's runs."""
+    return f"{place}: {_named(row, label)}"
+
+
+def unavailable_notes(runs: Iterable[Run]) -> list[Note]:
+    """Write one note per reason why cells cannot be run, with the cells it stands for.
+
+    A note has its reason for a name.
+    """
     methods: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     counts: defaultdict[str, int] = defaultdict(int)
     for run in runs:
@@ -51,7 +78,7 @@ def unavailable_notes(runs: Iterable[Run]) -> list[Text]:
             methods[run.reason][run.cell.place].append(run.cell.method)
             counts[run.reason] += 1
     return [
-        f"{reason} ({counts[reason]} runs): {_gathered(places)}"
+        Note(reason, f"{reason} ({counts[reason]} runs): {_gathered(places)}")
         for reason, places in methods.items()
     ]
 
@@ -64,14 +91,19 @@ def _gathered(methods: dict[str, list[str]]) -> str:
     return "; ".join(f"{', '.join(where)} ({', '.join(names)})" for names, where in places.items())
 
 
-def _collapse_note(row: Variant, label: str) -> str:
+def _centralized_notes(rows: Sequence[Variant]) -> list[Text]:
+    titles = ", ".join(row.title for row in rows if centralized(row))
+    return [f"{titles}: acting or learning needs more than neighbors exchange"] if titles else []
+
+
+def _collapse_notes(row: Variant, label: str) -> list[Text]:
     count = collapsed(row.results(label))
     if not count:
-        return ""
-    return (
+        return []
+    return [
         f"{COLLAPSED} {_named(row, label)}: sharing collapsed (final mean self weight below "
         f"{COLLAPSE}) in {count} of {row.count(label, State.DONE)} runs"
-    )
+    ]
 
 
 def _left_out_notes(row: Variant, label: str) -> list[Text]:

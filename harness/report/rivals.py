@@ -38,7 +38,11 @@ def against_rivals(place: PlaceRuns, metric: str, label: str) -> list[Block]:
     printed = any(_printed(place, metric, rival) is not None for rival in rivals)
     head += ["papers' difference", "seeds it needs"] if printed else []
     lines = [
-        [*_line(place, metric, rival), *(_claimed(place, metric, rival) if printed else [])]
+        [
+            rival.row.title,
+            *_line(place, metric, rival, subject.records(label) + rival.row.records(label)),
+            *(_claimed(place, metric, rival) if printed else []),
+        ]
         for rival in rivals
     ]
     return [
@@ -69,7 +73,9 @@ def _rivals(place: PlaceRuns, metric: str, label: str, subject: Variant) -> list
     ]
 
 
-def _line(place: PlaceRuns, metric: str, rival: _Rival) -> list[str | Entry]:
+def _line(
+    place: PlaceRuns, metric: str, rival: _Rival, records: tuple[str, ...]
+) -> list[str | Entry]:
     result, places = rival.pairing, place.places(metric)
     wins = result.wins if place.sign(metric) > 0 else result.n - result.wins
     least = detectable(spread(rival.gaps), result.n) if result.n > 1 else None
@@ -77,16 +83,15 @@ def _line(place: PlaceRuns, metric: str, rival: _Rival) -> list[str | Entry]:
         text=interval_text(result.mean, result.interval, places),
         value=result.mean,
         strong=rival.adjusted is not None and rival.adjusted <= ALARM,
+        records=records,
     )
-    return [
-        rival.row.title,
-        str(result.n),
-        difference,
+    figures = [
         f"{wins:g}",
         *(NOTHING if x is None else significant(x) for x in (result.effect, result.p)),
         NOTHING if rival.adjusted is None else significant(rival.adjusted),
         NOTHING if least is None else number(least, places),
     ]
+    return [str(result.n), difference, *(Entry(text=x, records=records) for x in figures)]
 
 
 def _claimed(place: PlaceRuns, metric: str, rival: _Rival) -> list[str | Entry]:

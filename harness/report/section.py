@@ -5,26 +5,25 @@ from collections.abc import Sequence
 from harness.published import BOUND
 from harness.report.claims import claims_table
 from harness.report.comparison import comparison, papers, sources
-from harness.report.curves import NamedPlot
-from harness.report.document import Block, Figure, Heading, Paragraph, bullets
+from harness.report.cost_figures import cost_plots
+from harness.report.curves import plots
+from harness.report.document import Block, Figure, Heading, Paragraph, footnotes
 from harness.report.findings import Finding
 from harness.report.notes import notes
 from harness.report.numbers import number, sentence
 from harness.report.place_runs import PlaceRuns
 from harness.report.rivals import against_rivals
+from harness.report.share_figure import share_plots
 from harness.report.sizes import sharing, sizes
 from harness.report.verdicts import against_the_papers
 
 
-def section(
-    place: PlaceRuns, found: Sequence[Finding], figures: Sequence[NamedPlot]
-) -> list[Block]:
+def section(place: PlaceRuns, found: Sequence[Finding]) -> list[Block]:
     """Return the section of a place: what a reader compares first, what it cost last.
 
     Args:
         place: Its runs.
         found: What they say of the papers' claims.
-        figures: Its learning curves.
     """
     blocks: list[Block] = [
         Heading(2, place.place),
@@ -36,15 +35,16 @@ def section(
             comparison(place, metric, whole=n == 0),
             *_landmarks(place, metric),
         ]
-    blocks += bullets(notes(place.rows))
+    blocks += footnotes(notes(place.place, place.rows))
     for metric in place.headline:
         blocks += against_the_papers(place, metric)
     blocks += claims_table(found)
     for metric in place.headline:
         for label in place.labels:
             blocks += against_rivals(place, metric, label)
-    blocks += map(Figure, figures)
-    return [*blocks, *sharing(place.rows), *sizes(place.rows)]
+    blocks += map(Figure, plots(place.place, place.rows))
+    blocks += [*sharing(place.rows), *map(Figure, share_plots(place.place, place.rows))]
+    return [*blocks, *sizes(place.rows), *map(Figure, cost_plots(place.place, place.rows))]
 
 
 def _landmarks(place: PlaceRuns, metric: str) -> list[Block]:

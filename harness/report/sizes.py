@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.report.comparison import each_label
-from harness.report.document import Block, Heading, Paragraph, Table
+from harness.report.document import Block, Entry, Heading, Paragraph, Table
+from harness.report.lines import median
 from harness.report.notes import collapsed, learned_shares
 from harness.report.numbers import NOTHING, mean_text, range_text, rough
 from harness.report.variants import Variant, labels
@@ -39,14 +40,16 @@ _SIZES_HEAD = (
 
 def sharing(rows: Sequence[Variant]) -> list[Block]:
     """Return the table of self weights; nothing where no method has learned any."""
-    lines: list[tuple[str, ...]] = []
+    lines: list[tuple[str | Entry, ...]] = []
     for row in rows:
         for label in row.runs:
             results = row.results(label)
             shares = learned_shares(results)
             if shares:
-                count = f"{collapsed(results)}/{len(shares)}"
-                lines.append((row.title, label, *_shares(results, shares), count))
+                numbers = [*_shares(results, shares), f"{collapsed(results)}/{len(shares)}"]
+                records = row.records(label)
+                entries = (Entry(text=text, records=records) for text in numbers)
+                lines.append((row.title, label, *entries))
     if not lines:
         return []
     return [
@@ -59,7 +62,7 @@ def sharing(rows: Sequence[Variant]) -> list[Block]:
 def sizes(rows: Sequence[Variant]) -> list[Block]:
     """Return the table of sizes and costs; nothing where nothing has been run."""
     columns = labels(rows)
-    lines = [
+    lines: list[tuple[str | Entry, ...]] = [
         (row.title, *(each_label(row, columns, say) for say in _SAYINGS))
         for row in rows
         if any(row.results(label) for label in columns)
@@ -86,14 +89,10 @@ def _shares(results: Sequence[RunResult], shares: Sequence[float]) -> list[str]:
     ]
 
 
-def _median(results: Sequence[RunResult], part: str, key: str) -> float:
-    return float(np.median([getattr(result, part)[key] for result in results]))
-
-
 _SAYINGS = (
-    lambda results: f"{_median(results, 'method', 'parameters'):,.0f}",
-    lambda results: f"{_median(results, 'method', 'floats_execution'):,.3g}",
-    lambda results: f"{_median(results, 'method', 'floats_training'):,.3g}",
-    lambda results: rough(_median(results, "provenance", "cpu_s") / 60),
-    lambda results: rough(_median(results, "provenance", "peak_memory_mb")),
+    lambda results: f"{median(results, 'method', 'parameters'):,.0f}",
+    lambda results: f"{median(results, 'method', 'floats_execution'):,.3g}",
+    lambda results: f"{median(results, 'method', 'floats_training'):,.3g}",
+    lambda results: rough(median(results, "provenance", "cpu_s") / 60),
+    lambda results: rough(median(results, "provenance", "peak_memory_mb")),
 )

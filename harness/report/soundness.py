@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from harness.integrity.fault import Fault, Kind
-from harness.report.document import Block, Heading, Paragraph, Table, prose
+from harness.report.document import Block, Heading, Paragraph, Table
+from harness.report.text import prose
 from harness.status import State
 from harness.table import Run
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -66,6 +66,7 @@ class Line:
         done: Runs with a result, over all values of the option.
         asked: Runs asked for; 0 for the bound, which no run makes.
         stated: What the papers state, at each value where they do.
+        records: Ids of the runs with a result, at each value where there are any.
     """
 
     title: str
@@ -75,6 +76,7 @@ class Line:
     done: int
     asked: int
     stated: Mapping[float, Sequence[Published]]
+    records: Mapping[float, tuple[str, ...]] = field(default_factory=dict)
 
 
 def find_studies(places: Sequence[Sequence[Variant]]) -> tuple[Study, ...]:
@@ -134,6 +136,7 @@ def _variant_line(study: Study, label: str, title: str, rows: Mapping[float, Var
         done=sum(map(len, finals.values())),
         asked=sum(len(row.runs[label]) for row in rows.values()),
         stated={} if one.cell.fields else _stated(study, one.cell.method),  # at their settings
+        records={x: row.records(label) for x, row in rows.items()},
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from harness.plot import Curve, Plot, Stated
 from harness.report.comparison import papers, sources
-from harness.report.curves import NamedPlot, file_name, rounded
 from harness.report.document import Block, Entry, Figure, Heading, Paragraph, Table
+from harness.report.named_plot import NamedPlot, file_name
 from harness.report.numbers import NOTHING, decimals, mean_text
 from harness.report.study import Line, Study, bound_line, variant_lines
+from harness.result import rounded
 from harness.stats.interval import summarize
 from scenarios import SCENARIOS
 
@@ -55,8 +56,8 @@ def _table(study: Study, lines: Sequence[Line], places: int) -> Table:
 def _mean(line: Line, x: float, places: int) -> str | Entry:
     if x not in line.finals:
         return NOTHING
-    summary = summarize(line.finals[x])
-    return Entry(text=mean_text(summary, places), value=summary.mean)
+    summary, records = summarize(line.finals[x]), line.records.get(x, ())
+    return Entry(text=mean_text(summary, places), value=summary.mean, records=records)
 
 
 def _sources(lines: Sequence[Line]) -> list[Block]:

@@ -42,6 +42,10 @@ class Variant:
         """Return the records of the done runs under a label."""
         return [run.result for run in self.runs.get(label, ()) if run.result is not None]
 
+    def records(self, *labels: str) -> tuple[str, ...]:
+        """Return the ids of the done runs under labels: where the numbers come from."""
+        return tuple(result.cell.id for label in labels for result in self.results(label))
+
     def by_seed(self, label: str, metric: str, when: When = When.END) -> dict[int, float]:
         """Return a value of every done run that has the metric, by seed, with ten digits."""
         window = WINDOW if when is When.END else None

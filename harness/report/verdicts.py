@@ -9,7 +9,7 @@ from scipy.stats import kendalltau
 
 from harness.published import BOUND, Published
 from harness.report.comparison import papers, range_of_ranks
-from harness.report.document import Block, Heading, Table, bullets
+from harness.report.document import Block, Entry, Heading, Table, bullets
 from harness.report.numbers import NOTHING, signed
 from harness.report.place_runs import PlaceRuns
 from harness.report.variants import Variant, title_of
@@ -93,9 +93,9 @@ def _line(
     metric: str,
     entries: Sequence[Published],
     matches: Mapping[tuple[str, str], Sequence[_Match]],
-) -> tuple[str, ...]:
+) -> tuple[str | Entry, ...]:
     """Write a number that papers print, and how our runs stand to it under each label."""
-    entry, line = entries[0], list[str]()
+    entry, line = entries[0], list[str | Entry]()
     for label in place.labels:
         among = matches[entry.paper, label]
         match = next((match for match in among if match.entry.method == entry.method), None)
@@ -109,7 +109,7 @@ def _line(
 
 def _standing(
     place: PlaceRuns, metric: str, label: str, match: _Match, entry: Published
-) -> tuple[str, str]:
+) -> tuple[Entry, Entry]:
     values = match.row.finals(label, metric)
     said = verdict(
         values,
@@ -120,7 +120,8 @@ def _standing(
     )
     gap = signed(float(values.mean()) - _value(entry), place.places(metric))
     ranks = f"{range_of_ranks(match.rank)} ({range_of_ranks(match.papers_rank)})"
-    return f"{said} ({gap})", ranks
+    records = match.row.records(label)
+    return Entry(text=f"{said} ({gap})", records=records), Entry(text=ranks, records=records)
 
 
 def _order(place: PlaceRuns, metric: str, paper: str, label: str, matches: Sequence[_Match]) -> str:

@@ -1,0 +1,76 @@
+"""From the runs of a variant to what figures draw of them: curves, levels, points."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from harness.plot import Curve, Level, Point
+from harness.report.variants import Variant
+from harness.result import RunResult, rounded
+from harness.status import State
+from harness.table import curve_table
+
+
+def curve_of(
+    row: Variant,
+    label: str,
+    metric: str,
+    *,
+    along: Literal["episode", "step"] = "episode",
+    name: str | None = None,
+) -> Curve:
+    """Gather a variant's runs by evaluation; how far a run is at an evaluation may differ."""
+    table = curve_table(row.runs[label])
+    points = table[table["metric"] == metric].groupby("evaluation")
+    values = points["value"].agg(["mean", "min", "max"])
+    return Curve(
+        name=name or name_of(row, label),
+        method=row.cell.method,
+        x=_column(points[along].mean()),
+        mean=_column(values["mean"]),
+        least=_column(values["min"]),
+        most=_column(values["max"]),
+    )
+
+
+def level_of(row: Variant, label: str, metric: str) -> Level:
+    """Return where the runs of a policy that does not learn lie."""
+    return Level(name=row.title, value=rounded(row.finals(label, metric).mean()))
+
+
+def point_of(row: Variant, label: str, metric: str, x: float, x_most: float) -> Point:
+    """Put the final values of a variant beside what it takes."""
+    finals = row.finals(label, metric)
+    mean, least, most = (rounded(float(f(finals))) for f in (np.mean, np.min, np.max))
+    return Point(
+        name=name_of(row, label),
+        method=row.cell.method,
+        x=rounded(x),
+        x_most=rounded(x_most),
+        mean=mean,
+        least=least,
+        most=most,
+    )
+
+
+def name_of(row: Variant, label: str) -> str:
+    """Return a variant's entry in a legend, with its runs where some are missing."""
+    done, asked = row.count(label, State.DONE), len(row.runs[label])
+    return row.title if done == asked else f"{row.title} ({done}/{asked})"
+
+
+def seeds_of(rows: Sequence[Variant], label: str) -> str:
+    """Write how many seeds stand behind a figure: ``5`` or ``3 to 5``."""
+    counts = sorted({row.count(label, State.DONE) for row in rows})
+    return " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
+
+
+def median(results: Sequence[RunResult], part: str, key: str) -> float:
+    """Return the median of what runs record beside their curves."""
+    return float(np.median([getattr(result, part)[key] for result in results]))
+
+
+def _column(values: "pd.Series[float]") -> tuple[float, ...]:
+    return tuple(rounded(value) for value in values)

@@ -16,6 +16,7 @@ from harness.arguments import (
     CheckpointOption,
     DryRunOption,
     FailOption,
+    FormatsOption,
     GridOption,
     JobsOption,
     JsonOption,
@@ -143,6 +144,7 @@ def report(
     grid: GridOption = "quickstart",
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),
+    formats: FormatsOption = None,
     check: CheckOption = False,
     strict: StrictOption = False,
     as_json: JsonOption = False,
@@ -154,6 +156,7 @@ def report(
 
     ```
     python -m harness report --grid paper
+    python -m harness report --grid paper --format md,tex,html
     python -m harness report --grid paper --check --strict
     ```
     """
@@ -161,7 +164,7 @@ def report(
     from harness.commands.request import Request
 
     request = Request(grid, None, results, as_json=as_json)
-    raise typer.Exit(show.report(request, reports, check=check, strict=strict))
+    raise typer.Exit(show.report(request, reports, formats=formats, check=check, strict=strict))
 
 
 @app.command()

@@ -70,6 +70,14 @@ TimeLimitOption = Annotated[
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be done, like `plan`.")
 ]
+FormatsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="md,tex,html",
+        help="Formats to write: Markdown, LaTeX, HTML. [default: md; with --check, all there are]",
+    ),
+]
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Write nothing; fail if a report is not what results say.")
 ]

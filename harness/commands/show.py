@@ -97,16 +97,21 @@ def status(request: Request) -> int:
     return OK
 
 
-def report(request: Request, reports: Path, *, check: bool, strict: bool) -> int:
+def report(
+    request: Request, reports: Path, *, formats: str | None, check: bool, strict: bool
+) -> int:
     """Write the report of a grid, or compare it with what is there; name faults of its records."""
     from harness.report import build_report, check_report, write_report  # imports take their time
+    from harness.report.files import Format, parse_formats
 
+    chosen = None if formats is None else parse_formats(formats)
     made = build_report(load_grid(request.grid), request.results)
     faults = [asdict(fault) for fault in made.faults]
     if check:
-        answer = {"differences": check_report(made, reports)}
+        answer = {"differences": check_report(made, reports, chosen)}
     else:
-        answer = {"files": [str(path) for path in write_report(made, reports)]}
+        written = write_report(made, reports, chosen or (Format.MARKDOWN,))
+        answer = {"files": [str(path) for path in written]}
     if request.as_json:
         print_json({"grid": made.document.name, **answer, "faults": faults})
     else:

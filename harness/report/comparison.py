@@ -44,7 +44,8 @@ def comparison(place: PlaceRuns, metric: str, *, whole: bool) -> Table:
         ]
         for label in place.labels:
             line += _outcome(place, row, label, metric)
-            line.append(ranks[label].get(row.title, ""))
+            rank = ranks[label].get(row.title, "")
+            line.append(Entry(text=rank, records=row.records(label) if rank else ()))
         if whole:
             line += [each_label(row, place.labels, say) for say in (_hops, _speed)]
         body.append(line)
@@ -126,7 +127,9 @@ def _outcome(place: PlaceRuns, row: Variant, label: str, metric: str) -> list[st
     return [
         Entry(text=text, value=summary.mean, records=records),
         Entry(text=range_text(values, places), records=records),
-        Entry(text=seeds + (f" ({', '.join(faults)})" if faults else ""), notes=notes),
+        Entry(
+            text=seeds + (f" ({', '.join(faults)})" if faults else ""), records=records, notes=notes
+        ),
     ]
 
 

@@ -15,8 +15,8 @@ from harness.report.document import (
     Table,
     text_of,
 )
+from harness.report.latex_text import escape, written
 from harness.report.named_plot import NamedPlot
-from harness.report.text import Code, Strong, Text
 
 _START = r"""% Made by the harness; do not edit. A table taken out needs
 % \usepackage{array,booktabs,longtable}. Figures are SVG: \usepackage{svg} shows them.
@@ -28,6 +28,7 @@ _START = r"""% Made by the harness; do not edit. A table taken out needs
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.6em}
 \setlength{\tabcolsep}{3pt}
+\renewcommand{\arraystretch}{1.1}
 \setcounter{secnumdepth}{0}
 \newcommand{\reportfigure}[2]{\begin{center}\ifdefined\includesvg
   \includesvg[width=0.6\linewidth]{#1}\else\texttt{\detokenize{#1}}\fi\par{\small#2}\end{center}}
@@ -37,23 +38,6 @@ _SECTIONS = {1: "section", 2: "subsection", 3: "subsubsection"}
 _PAGE = 190  # characters of a table side by side
 _LONG = 28  # characters from which the text of a column is broken into lines
 _SAFE_PATH = re.compile(r"[\w./=,-]+", re.ASCII)
-_WRITTEN = {
-    **{char: rf"\{char}" for char in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    "\u2191": r"$\uparrow$",
-    "\u2193": r"$\downarrow$",
-    "\u2020": r"\textdagger{}",
-    "\u2026": r"\ldots{}",
-    "\u221e": r"$\infty$",
-    "\u00b1": r"$\pm$",
-}
 
 
 def latex(document: Document) -> str:
@@ -63,51 +47,20 @@ def latex(document: Document) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def escape(text: str) -> str:
-    """Return text that LaTeX sets as it is; letters it may not know become their code point."""
-    text = "".join(map(_character, " ".join(text.split())))
-    text = re.sub(r"(?<![\w.])-(?=\d)", "$-$", text)  # a minus, not a hyphen
-    text = re.sub(r"([-,'])(?=\1)", r"\1{}", text)  # else two of them join
-    guard = "{}" if text.startswith(("[", "*")) else ""  # else part of the command before
-    return guard + text
-
-
-def _character(char: str) -> str:
-    if char in _WRITTEN:
-        return _WRITTEN[char]
-    known = char.isascii() or ("\u00c0" <= char <= "\u00ff")
-    return char if known and char.isprintable() else rf"\texttt{{U+{ord(char):04X}}}"
-
-
 def _block(block: Block, folder: str) -> str:
     match block:
         case Heading(level, text):
             return rf"\{_SECTIONS[level]}{{{escape(text)}}}"
         case Paragraph(text):
-            return _text(text)
+            return written(text)
         case Bullets(items):
-            return _list([_text(item) for item in items])
+            return _list([written(item) for item in items])
         case Notes(items):
-            return _list([_text(note.text) for note in items])
+            return _list([written(note.text) for note in items])
         case Table():
             return _table(block)
         case Figure(figure):
             return _figure(figure, folder)
-
-
-def _text(text: Text) -> str:
-    if isinstance(text, str):
-        return escape(text)
-    written = []
-    for piece in text:
-        if isinstance(piece, Code):
-            written.append(rf"\texttt{{{escape(piece.text)}}}")
-        elif isinstance(piece, Strong):
-            written.append(rf"\textbf{{{escape(piece.text)}}}")
-        else:
-            start, end = piece[:1].isspace(), piece[-1:].isspace() and not piece.isspace()
-            written.append(f"{' ' * start}{escape(piece)}{' ' * end}")
-    return "".join(written)
 
 
 def _list(items: Sequence[str]) -> str:

@@ -9,8 +9,9 @@ import recorded
 from harness.files import CellFiles, Failure
 from harness.grid import Grid
 from harness.report import build_report
-from harness.report.document import Document, Entry, Paragraph, Strong, Table
+from harness.report.document import Document, Entry, Paragraph, Table
 from harness.report.markdown import markdown
+from harness.report.text import Strong
 from harness.result import fingerprint
 from methods.dqn import DQN
 from scenarios.prisoner import Prisoner

@@ -99,7 +99,7 @@ def _row(k: int, of: Cell, final: float, share: float | None) -> Mapping[str, An
     return {
         "evaluation": k,
         "episode": k * (100 + of.seed),
-        "step": k * 500,
+        "step": k * (100 + of.seed) * 3,
         "metrics": metrics,
         "train": {},
     }

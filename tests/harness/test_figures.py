@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.figures import draw, stored_digest
-from harness.plot import Curve, Level, Plot, Stated
+from harness.figures import axes_box, draw, stored_digest
+from harness.plot import Curve, Level, Plot, Point, Stated
 
 
 def curve(name="DQN", method="dqn", end=0.49):
@@ -147,3 +147,66 @@ def test_what_the_papers_state_is_part_of_the_data(study):
     other = replace(study, stated=(Stated(method="ltos", x=200.0, y=0.81), *study.stated[1:]))
 
     assert len({study.digest, other.digest, replace(study, stated=()).digest}) == 3
+
+
+def point(name, x, mean=0.5, x_most=None, method="dqn"):
+    return Point(
+        name=name,
+        method=method,
+        x=x,
+        x_most=x if x_most is None else x_most,
+        mean=mean,
+        least=mean - 0.1,
+        most=mean + 0.1,
+    )
+
+
+def over(*points, xscale="linear"):
+    return replace(plot(), curves=(), points=points, xscale=xscale)
+
+
+def spots(drawing, *keys):
+    """Where the markers of points lie [points]."""
+    root = ElementTree.fromstring(drawing)
+    groups = {group.get("id"): group for group in root.iter("{http://www.w3.org/2000/svg}g")}
+    uses = (groups[key].find(".//{http://www.w3.org/2000/svg}use") for key in keys)
+    return [(float(use.get("x")), float(use.get("y"))) for use in uses]
+
+
+def test_points_at_the_same_spot_stand_side_by_side_and_all_are_inside():
+    drawing = draw(over(point("a", 1), point("b", 1), point("c", 1, 0.9), point("d", 2, 0.9)))
+
+    a, b, c, d = spots(drawing, "point0", "point1", "point2", "point3")
+    assert (b[0] - a[0], b[1] - a[1]) == pytest.approx((7, 0))
+    assert c[0] == pytest.approx(a[0])
+    assert d[0] > b[0]
+    left, right = 0.72 * 72, (0.72 + 4.1) * 72
+    assert all(left < x < right for x, _ in (a, b, c, d))
+
+
+def test_costs_from_zero_to_thousands_have_room_on_one_axis():
+    drawing = draw(over(point("a", 0), point("b", 1), point("c", 2000, 0.9), xscale="symlog"))
+
+    a, b, c = spots(drawing, "point0", "point1", "point2")
+    assert b[0] - a[0] > 14
+    assert c[0] - b[0] > 100
+    assert [f"<!-- {tick} -->".encode() in drawing for tick in ("0", "1", "1,000")] == [True] * 3
+
+
+def test_what_is_taken_in_all_is_inside_too():
+    drawing = draw(over(point("a", 1, x_most=500), point("b", 2), xscale="symlog"))
+
+    assert b"<!-- 100 -->" in drawing
+
+
+def test_axes_are_at_the_same_place_in_every_figure():
+    few = plot(curve())
+    many = replace(few, title="x" * 90, curves=tuple(curve(f"s={n}") for n in range(30)))
+
+    assert axes_box(few)[0] == axes_box(many)[0] == 0
+    assert axes_box(few)[2] == axes_box(many)[2]
+    assert axes_box(many)[3] > axes_box(few)[3]
+
+
+def test_a_letter_without_a_glyph_is_no_trouble():
+    assert "<!-- \u6f22 -->" in draw(plot(curve("\u6f22"))).decode()

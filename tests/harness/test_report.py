@@ -331,7 +331,8 @@ def test_the_same_results_give_the_same_files_byte_for_byte(tmp_path):
     first = write(grid(*cells), tmp_path, tmp_path / "a")
     second = write(grid(*cells), tmp_path, tmp_path / "b")
 
-    assert [path.name for path in first] == ["trial.md", "prisoner-default.svg"]
+    names = ["trial.md", "prisoner-default.svg", "prisoner-sharing.svg"]
+    assert [path.name for path in first] == names
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 

@@ -9,7 +9,7 @@ import recorded
 from harness.files import CellFiles, Failure
 from harness.grid import Grid
 from harness.report import build_report
-from harness.report.document import Document, Entry, Paragraph, Table
+from harness.report.document import Document, Entry, Paragraph, Table, text_of
 from harness.report.markdown import markdown
 from harness.report.text import Strong
 from harness.result import fingerprint
@@ -312,26 +312,29 @@ def test_what_a_report_says_is_plain_text_whoever_writes_it(tmp_path, monkeypatc
     blocks = build_report(grid, tmp_path).document.blocks
 
     tables = [block for block in blocks if isinstance(block, Table)]
-    assert HOSTILE in {row[0] for table in tables for row in table.rows}
+    assert HOSTILE in {text_of(row[0]) for table in tables for row in table.rows}
     for table in tables:
         assert {len(row) for row in table.rows} == {len(table.head)}
 
 
-def test_a_mean_leads_to_the_records_behind_it(tmp_path):
-    cells = jungle(tmp_path, {"dqn": 0.24}, n=2)
+def test_every_number_leads_to_the_records_behind_it(tmp_path):
+    cells = jungle(tmp_path, {"dqn": 0.24, "ltos": 0.86}, n=2)
     grid = Grid(name="trial", description="", tuning=False, cells=tuple(cells), unavailable={})
 
     blocks = build_report(grid, tmp_path).document.blocks
 
-    (mean,) = [
-        entry
-        for block in blocks
-        if isinstance(block, Table)
-        for line in block.rows
+    lines = [line for block in blocks if isinstance(block, Table) for line in block.rows]
+    of_dqn = [f"jungle/dqn/seed={n}" for n in (0, 1)]
+    of_ltos = [f"jungle/ltos/seed={n}" for n in (0, 1)]
+    found = {
+        (entry.text, entry.records)
+        for line in lines
+        if text_of(line[0]) == "DQN"
         for entry in line
-        if isinstance(entry, Entry) and entry.records
-    ]
-    assert mean.records == ("jungle/dqn/seed=0", "jungle/dqn/seed=1")
+        if isinstance(entry, Entry) and any(map(str.isdigit, entry.text))
+    }
+    assert {records for _, records in found} == {(*of_dqn,), (*of_ltos, *of_dqn)}
+    mean = next(e for e in lines[0] if isinstance(e, Entry) and e.value is not None)
     assert mean.value == pytest.approx(0.2375, abs=0.01)
 
 

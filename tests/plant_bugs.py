@@ -478,6 +478,55 @@ BUGS = (
         "if shows_above(-gains, margin * 1e9, rng):",
         "tests/harness/test_compare.py",
     ),
+    Bug(
+        "a page takes names for markup",
+        "harness/report/html.py",
+        "autoescape=True",
+        "autoescape=False",
+        "tests/harness/test_html.py -k hostile",
+    ),
+    Bug(
+        "LaTeX takes an ampersand in a name for the next column",
+        "harness/report/latex_text.py",
+        '"&%$#_{}"',
+        '"%$#_{}"',
+        "tests/harness/test_latex.py",
+    ),
+    Bug(
+        "two drawings of a page use one name for two things",
+        "harness/report/drawings.py",
+        'self._shared.setdefault(element.attrib["id"], _text(element))',
+        'self._shared[f"{len(self._shared)}"] = _text(element)',
+        "tests/harness/test_drawings.py",
+    ),
+    Bug(
+        "a check passes over the HTML page",
+        "harness/report/files.py",
+        "if _page(report, reports, f).exists()]",
+        "if f is Format.LATEX]",
+        "tests/harness/test_report_files.py -k every_page",
+    ),
+    Bug(
+        "a curve is switched off without its band",
+        "harness/report/page.js",
+        '"]`, figure)) {',
+        '"]`, figure).slice(-1)) {',
+        "tests/browser",
+    ),
+    Bug(
+        "what has no number comes first when a table is sorted down",
+        "harness/report/page.js",
+        "missing(x) - missing(y);",
+        "sign * (missing(x) - missing(y));",
+        "tests/browser",
+    ),
+    Bug(
+        "a wide table widens the page",
+        "harness/report/page.css",
+        "overflow-x: auto;",
+        "overflow-x: visible;",
+        "tests/browser",
+    ),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"harness", "methods", "scenarios"}
-DATA = (".toml", ".json", ".csv", ".jinja")
+DATA = (".toml", ".json", ".csv", ".jinja", ".css", ".js")
 
 
 @pytest.fixture(scope="module")

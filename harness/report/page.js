@@ -1,4 +1,5 @@
-// Sorts and filters tables, switches the lines of figures, changes between light and dark.
+// Sorts and filters tables, switches the lines of figures, changes between light and dark. Whatever
+// the page has to say stands there without it.
 "use strict";
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -92,6 +93,11 @@ theme.addEventListener("click", () => {
 });
 dark.addEventListener("change", sayTheme);
 sayTheme();
+
+// --- The contents have served once somebody goes there.
+
+const contents = document.getElementById("contents");
+contents.addEventListener("click", event => event.target.closest("a") && contents.hidePopover());
 
 // --- Paper has nothing to unfold.
 

@@ -3,26 +3,14 @@
 Needs playwright (``pip install --group browser``) and a Chromium of the system's.
 """
 
-import shutil
-
 import pytest
 
 import reported
+from chromium import ARGUMENTS, CHROMIUM
 from harness.report import write_report
 from harness.report.files import Format
 
 pytestmark = pytest.mark.browser
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -242,10 +230,11 @@ def test_escape_closes_the_list_of_records(visit):
 def test_contents_lead_to_the_places(visit):
     page = visit()
 
-    page.locator(".contents summary").click()
-    page.locator(".contents a", has_text="prisoner").click()
+    page.get_by_role("button", name="Contents").click()
+    page.locator("#contents a", has_text="prisoner").click()
 
     assert page.url.endswith("#at-prisoner")
+    assert page.locator("#contents").is_hidden()
     assert 0 <= page.locator("#at-prisoner").bounding_box()["y"] < 150
 
 

@@ -94,5 +94,6 @@ def overview(
 def _soundness(counts: Mapping[State, int], faults: Sequence[Fault]) -> tuple[str | Strong, ...]:
     if faults:
         kinds = ", ".join(dict.fromkeys(fault.kind for fault in faults))
-        return (" ", Strong(f"Integrity: {len(faults)} faults ({kinds}), named at the end."))
+        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        return (" ", Strong(f"Integrity: {number} ({kinds}), named at the end."))
     return (f" Integrity: no fault in {counts[State.DONE]} records.",) if counts[State.DONE] else ()

@@ -10,7 +10,7 @@ from harness.stats import simulation
 from harness.stats.simulation import DISTRIBUTIONS, SIZES, TRIALS, main, rate
 
 PAGE = Path(__file__).parents[3] / "docs" / "statistics.md"
-REPEATS = 150
+REPEATS = 100
 SIGMAS = 5  # of a binomial share: a false alarm in a million
 
 

@@ -110,6 +110,7 @@ class Plot:
         points: Learners where the figure shows what they take.
         xlabel: Under the axes.
         xscale: ``symlog`` is linear below 1 and so has a place for 0.
+        yscale: Likewise, of the metric.
         ticks: Values of the option; none for learning curves, whose axis has round numbers.
         stated: What the papers state.
     """
@@ -122,6 +123,7 @@ class Plot:
     points: tuple[Point, ...] = ()
     xlabel: str = "training episodes"
     xscale: Scale = "linear"
+    yscale: Scale = "linear"
     ticks: tuple[float, ...] = ()
     stated: tuple[Stated, ...] = ()
 

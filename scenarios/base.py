@@ -7,10 +7,10 @@ the size of each agent's action set, ``features`` the length of one agent's obse
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, Shaped
+from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
 Actions: TypeAlias = Int64[np.ndarray, "agents"]
 
@@ -103,11 +103,25 @@ class Metric:
         unit: Its unit, for table heads and axes.
         higher_is_better: Which way is good.
         headline: Whether it stands in the scenario's main table.
+        log: Whether its curves have a logarithmic axis.
     """
 
     unit: str
     higher_is_better: bool
     headline: bool = False
+    log: bool = False
+
+
+class AgentMap(NamedTuple):
+    """Where the agents of a scenario stand for good.
+
+    Attributes:
+        place: x, to the right, and y, upwards, of each agent.
+        kind: What sort of place that is, in a word or two.
+    """
+
+    place: Float64[np.ndarray, "agents 2"]
+    kind: tuple[str, ...]
 
 
 @runtime_checkable
@@ -201,3 +215,16 @@ def check_actions(actions: Actions, mask: Bool[np.ndarray, "agents actions"]) ->
     if masked.any():
         agent = int(masked.argmax())
         raise ValueError(f"actions: agent {agent} plays {int(actions[agent])}, masked at this step")
+
+
+@runtime_checkable
+class HasMap(Protocol):
+    """A scenario whose agents stay where they are."""
+
+    @classmethod
+    def agent_map(cls, options: Mapping[str, Any]) -> AgentMap | None:
+        """Return where they are under these options, all of them given.
+
+        None where files that may not be at hand would have to say so: reports, which show the
+        map, say the same on every machine.
+        """

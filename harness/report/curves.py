@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from harness.plot import Plot
+from harness.plot import Level, Plot
 from harness.published import load_published
-from harness.report.lines import curve_of, level_of, seeds_of
+from harness.report.lines import curve_of, levels_of, seeds_of
 from harness.report.named_plot import NamedPlot, file_name
 from harness.report.variants import Variant, labels
 from methods import METHODS
 from scenarios import SCENARIOS
+from scenarios.base import Metric
 
 
 class _Group(NamedTuple):
@@ -28,28 +29,45 @@ class _Where(NamedTuple):
     place: str
     label: str
     metric: str
-    unit: str
+    info: Metric
+    first: bool  # of the headline metrics
+
+    def file(self, *more: str) -> str:
+        """Return the name of a figure's file."""
+        return file_name(self.place, self.label, *([] if self.first else [self.metric]), *more)
+
+    @property
+    def ylabel(self) -> str:
+        """Metric with unit."""
+        return f"{self.metric} [{self.info.unit}]"
 
 
 def plots(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
     """Return the learning curves of a place: per label the methods, then each one's swept fields.
 
-    They show the scenario's first headline metric. Where the papers compare some of the methods,
-    these have a figure, and the others the next. Where the methods' episodes differ in length,
-    sample efficiency has figures of its own, over environment steps.
+    They show the scenario's headline metrics. Where the papers compare some of the methods, these
+    have a figure, and the others the next. Where the methods' episodes differ in length, sample
+    efficiency has figures of its own, over environment steps.
     """
-    scenario = rows[0].cell.scenario
-    metric, info = next(iter(SCENARIOS[scenario].metric_info.items()))
-    compared = {entry.method for entry in load_published(scenario)}
-    found = []
-    for label in labels(rows):
-        done = [row for row in rows if row.finals(label, metric).size]
-        where, groups = _Where(place, label, metric, info.unit), [*_groups(done, compared)]
-        fixed, length = [row for row in done if not row.learns], _episode_length(done, label)
-        found += [_over_episodes(where, group, fixed, length) for group in groups]
-        if length is None:
-            found += [_over_steps(where, group, fixed) for group in groups if group.by_method]
-    return tuple(found)
+    infos = SCENARIOS[rows[0].cell.scenario].metric_info
+    headline = [metric for metric, info in infos.items() if info.headline]
+    return tuple(
+        plot
+        for n, metric in enumerate(headline)
+        for label in labels(rows)
+        for plot in _plots(_Where(place, label, metric, infos[metric], first=n == 0), rows)
+    )
+
+
+def _plots(where: _Where, rows: Sequence[Variant]) -> list[NamedPlot]:
+    compared = {entry.method for entry in load_published(rows[0].cell.scenario)}
+    done = [row for row in rows if row.finals(where.label, where.metric).size]
+    groups, length = [*_groups(done, compared)], _episode_length(done, where.label)
+    levels = levels_of(done, where.label, where.metric)
+    found = [_over_episodes(where, group, levels, length) for group in groups]
+    if length is None:
+        found += [_over_steps(where, group, levels) for group in groups if group.by_method]
+    return found
 
 
 def _groups(done: Sequence[Variant], compared: Collection[str]) -> Iterator[_Group]:
@@ -74,13 +92,14 @@ def _groups(done: Sequence[Variant], compared: Collection[str]) -> Iterator[_Gro
 
 
 def _over_episodes(
-    where: _Where, group: _Group, fixed: Sequence[Variant], length: float | None
+    where: _Where, group: _Group, levels: tuple[Level, ...], length: float | None
 ) -> NamedPlot:
     plot = Plot(
         title=", ".join([where.place, where.label, *group.title]),
-        ylabel=f"{where.metric} [{where.unit}]",
+        ylabel=where.ylabel,
         curves=tuple(curve_of(row, where.label, where.metric) for row in group.rows),
-        levels=tuple(level_of(row, where.label, where.metric) for row in fixed),
+        levels=levels,
+        yscale="log" if where.info.log else "linear",
         by_method=group.by_method,
     )
     caption = (
@@ -89,21 +108,21 @@ def _over_episodes(
     )
     if length is not None:
         caption += f" An episode always has {length:,g} steps: the axis shows sample efficiency."
-    return NamedPlot(file_name(where.place, where.label, *group.file), caption, plot)
+    return NamedPlot(where.file(*group.file), caption, plot)
 
 
-def _over_steps(where: _Where, group: _Group, fixed: Sequence[Variant]) -> NamedPlot:
+def _over_steps(where: _Where, group: _Group, levels: tuple[Level, ...]) -> NamedPlot:
     curves = (curve_of(row, where.label, where.metric, along="step") for row in group.rows)
     plot = Plot(
         title=", ".join([where.place, where.label, "sample efficiency", *group.title]),
-        ylabel=f"{where.metric} [{where.unit}]",
+        ylabel=where.ylabel,
         curves=tuple(curves),
-        levels=tuple(level_of(row, where.label, where.metric) for row in fixed),
+        levels=levels,
+        yscale="log" if where.info.log else "linear",
         by_method=group.by_method,
         xlabel="environment steps of training",
     )
-    file = file_name(where.place, where.label, *group.file, "steps")
-    return NamedPlot(file, _mean_and_band(where, group), plot)
+    return NamedPlot(where.file(*group.file, "steps"), _mean_and_band(where, group), plot)
 
 
 def _mean_and_band(where: _Where, group: _Group) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from harness.agent_plot import AgentPlot
 from harness.figures import LEGEND, SAMPLE, TITLE, axes_box
 from harness.plot import Plot
 
@@ -45,7 +46,7 @@ class Drawings:
         """Definitions that the drawings made so far refer to."""
         return "".join(self._shared.values())
 
-    def add(self, plot: Plot, svg: bytes) -> Drawing:
+    def add(self, plot: Plot | AgentPlot, svg: bytes) -> Drawing:
         """Prepare the drawing that ``harness.figures.draw`` made of a plot."""
         root = ElementTree.fromstring(svg)
         for element in root.iter():
@@ -63,7 +64,7 @@ class Drawings:
         return Drawing(_text(_axes(groups["figure_1"], plot)), samples)
 
 
-def _axes(figure: Element, plot: Plot) -> Element:
+def _axes(figure: Element, plot: Plot | AgentPlot) -> Element:
     left, top, width, height = axes_box(plot)
     drawing = Element(
         "svg",

@@ -6,11 +6,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from harness.place import game_options
 from harness.plot import Curve, Level, Point
+from harness.published import BOUND, find_published, load_published
 from harness.report.variants import Variant
 from harness.result import RunResult, rounded
 from harness.status import State
 from harness.table import curve_table
+from scenarios import SCENARIOS
 
 
 def curve_of(
@@ -38,6 +41,24 @@ def curve_of(
 def level_of(row: Variant, label: str, metric: str) -> Level:
     """Return where the runs of a policy that does not learn lie."""
     return Level(name=row.title, value=rounded(row.finals(label, metric).mean()))
+
+
+def levels_of(rows: Sequence[Variant], label: str, metric: str) -> tuple[Level, ...]:
+    """Return where policies that do not learn lie, and what the papers call a bound.
+
+    What a logarithmic axis has no place for is left out.
+    """
+    found = [level_of(row, label, metric) for row in rows if not row.learns]
+    for row in rows[:1]:
+        published, options = load_published(row.cell.scenario), game_options(row.cell)
+        found += [
+            Level(name=f"papers' bound: {entry.shown}", value=entry.value)
+            for entry in find_published(published, BOUND, metric, options)
+            if entry.value is not None
+        ]
+        if SCENARIOS[row.cell.scenario].metric_info[metric].log:
+            found = [level for level in found if level.value > 0]
+    return tuple(found)
 
 
 def point_of(row: Variant, label: str, metric: str, x: float, x_most: float) -> Point:

@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from harness.agent_plot import AgentPlot
 from harness.plot import Plot
 
 
@@ -19,7 +20,7 @@ class NamedPlot:
 
     file: str
     caption: str
-    plot: Plot
+    plot: Plot | AgentPlot
 
 
 def file_name(*parts: str) -> str:

@@ -29,6 +29,12 @@ class Network(NamedTuple):
     flows: tuple[Flow, ...]
 
 
+def grid_size(network: str) -> tuple[int, int] | None:
+    """Return rows and columns of ``grid_<rows>x<columns>``."""
+    match = _GRID.fullmatch(network)
+    return (int(match[1]), int(match[2])) if match else None
+
+
 def opened(network: Network) -> Network:
     """Return the network with all lights green, where crossing vehicles do not meet."""
     roads = network.roads
@@ -87,8 +93,7 @@ class Source:
     @property
     def grid(self) -> tuple[int, int] | None:
         """Rows and columns of a generated grid."""
-        match = _GRID.fullmatch(self.network)
-        return (int(match[1]), int(match[2])) if match else None
+        return grid_size(self.network)
 
     @property
     def _generates_demand(self) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from scenarios.base import Actions, Policy, Timestep
+from scenarios.traffic.drivers import Driver
 from scenarios.traffic.signals import Movements, Signals
 
 GREENS_S = (10, 20, 30)  # ours
@@ -25,8 +26,7 @@ def rules_of_thumb(
     signals: Signals,
     movements: Movements,
     decision_s: int,
-    counts: Look,
-    waiting: Look,
+    driver: Callable[[], Driver],
 ) -> Mapping[str, Policy]:
     """Return the rules by name.
 
@@ -34,16 +34,15 @@ def rules_of_thumb(
         signals: Whom they play for.
         movements: What the actions open.
         decision_s: Time between decisions [s].
-        counts: Returns the number of vehicles on each lane.
-        waiting: Returns the number of standing vehicles on each lane.
+        driver: Returns the simulation of the episode.
     """
     shape = signals.allowed.shape
     turns = _cycles(signals, movements)
     fixed = {f"fixed_{s}s": _fixed_times(turns, s, decision_s) for s in GREENS_S}
     return fixed | {
-        "greedy": _fullest(movements, shape, counts),
-        "longest_queue": _fullest(movements, shape, waiting),
-        "max_pressure": _fullest(movements, shape, counts, ahead=1.0),
+        "greedy": _fullest(movements, shape, lambda: driver().counts()),
+        "longest_queue": _fullest(movements, shape, lambda: driver().waiting()),
+        "max_pressure": _fullest(movements, shape, lambda: driver().counts(), ahead=1.0),
         "random": lambda ts, rng: np.argmax(
             np.where(ts.action_mask, rng.random(ts.action_mask.shape), -1), axis=1
         ),

@@ -20,14 +20,24 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float32
 
-from scenarios.base import Actions, Metric, Policy, Spec, Timestep, Unavailable, check_actions
+from scenarios.base import (
+    Actions,
+    AgentMap,
+    Metric,
+    Policy,
+    Spec,
+    Timestep,
+    Unavailable,
+    check_actions,
+)
 from scenarios.traffic import landmarks
 from scenarios.traffic.drivers import Driver, Embedded, EngineName, open_driver
 from scenarios.traffic.grid_generator import TABLE_1
 from scenarios.traffic.networks import DEFAULT, LANES, TURNS, Source, file_hashes, opened
+from scenarios.traffic.places import agent_map
 from scenarios.traffic.rules import rules_of_thumb
 from scenarios.traffic.site import check_timing, survey
-from scenarios.traffic.trips import figures
+from scenarios.traffic.trips import METRICS, figures
 
 PHASES = (1, 2, 3, 4)  # authors' code: straight on east-west and north-south, then left turns
 DECISION_S = 10  # "each decision ... 10 seconds"
@@ -62,14 +72,7 @@ class Traffic:
     description: ClassVar[str] = "signals of intersections let queues of vehicles pass"
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = True
-    metric_info: ClassVar[Mapping[str, Metric]] = {
-        "duration": Metric(unit="s", higher_is_better=False, headline=True),
-        "red_lights": Metric(unit="per intersection", higher_is_better=False, headline=True),
-        "average_travel_time": Metric(unit="s", higher_is_better=False),
-        "queue": Metric(unit="vehicles per intersection", higher_is_better=False),
-        "throughput": Metric(unit="vehicles", higher_is_better=True),
-        "unfinished": Metric(unit="vehicles", higher_is_better=False),
-    }
+    metric_info: ClassVar[Mapping[str, Metric]] = METRICS
 
     def __init__(
         self,
@@ -109,6 +112,11 @@ class Traffic:
     def file_hashes(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
         """Return the SHA-256 of the road network and the demand, where they are files."""
         return file_hashes(options["network"], options["roadnet"], options["flow"])
+
+    @classmethod
+    def agent_map(cls, options: Mapping[str, Any]) -> AgentMap | None:
+        """Return where the intersections of a grid are; of other networks the files know it."""
+        return agent_map(options["network"]) if options["roadnet"] is None else None
 
     @property
     def spec(self) -> Spec:
@@ -181,13 +189,7 @@ class Traffic:
         goes on where all lights are green and crossing vehicles do not meet.
         """
         _, signals, _, movements = self._site
-        thumb = rules_of_thumb(
-            signals,
-            movements,
-            self._decision_s,
-            counts=lambda: self._driver.counts(),
-            waiting=lambda: self._driver.waiting(),
-        )
+        thumb = rules_of_thumb(signals, movements, self._decision_s, lambda: self._driver)
         return {**thumb, "free_flow": self._flow_freely}
 
     def _flow_freely(self, ts: Timestep, rng: np.random.Generator) -> Actions:

@@ -1,18 +1,31 @@
 """What vehicles went through: the figures of an episode, from when they entered and left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from scenarios.base import Metric
 from scenarios.traffic.flow import Flow
 from scenarios.traffic.roadnet import Roadnet
 from scenarios.traffic.routing import Router
 from scenarios.traffic.signals import RIGHT
 
 RED_LIGHT_S = 10.0  # docs/traffic.md: what one red light stands for in paper 001's table
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "duration": Metric(unit="s", higher_is_better=False, headline=True, log=True),
+        "red_lights": Metric(unit="per signal", higher_is_better=False, headline=True, log=True),
+        "average_travel_time": Metric(unit="s", higher_is_better=False),
+        "queue": Metric(unit="vehicles per intersection", higher_is_better=False),
+        "throughput": Metric(unit="vehicles", higher_is_better=True),
+        "unfinished": Metric(unit="vehicles", higher_is_better=False),
+    }
+)
 
 
 class Trips(NamedTuple):

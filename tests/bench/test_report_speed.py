@@ -28,7 +28,8 @@ def timed(tmp_path, cells, capsys):
 
     with capsys.disabled():
         print(
-            f"\n{len(cells)} results, {len(files) - len(Format)} figures: {seconds:.1f} s of processor"
+            f"\n{len(cells)} results, {len(files) - len(Format)} figures: "
+            f"{seconds:.1f} s of processor"
         )
     return seconds
 

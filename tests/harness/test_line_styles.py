@@ -1,4 +1,4 @@
-"""Every method has a line of its own: to be told apart without color, and to be seen in the dark."""
+"""Every method has a line of its own: told apart without color, and seen in the dark."""
 
 import re
 from importlib import resources

@@ -17,6 +17,7 @@ from scenarios.traffic.engine import Simulation
 from scenarios.traffic.flow import load_flows, parse_flows
 from scenarios.traffic.grid_generator import generate_flow, generate_roadnet
 from scenarios.traffic.roadnet import load_roadnet, parse_roadnet
+from scenarios.traffic.scenario import Traffic
 
 pytestmark = pytest.mark.bench
 
@@ -182,3 +183,22 @@ print(json.dumps([imported, time.perf_counter() - wall, time.process_time() - cp
     assert cold < 90
     assert warm_times[0] < 2
     assert warm < 5
+
+
+@pytest.mark.parametrize("network", ["authors_6x6", "shenzhen"])
+def test_an_episode_of_the_scenario_costs_little_more_than_its_engine(network, monkeypatch):
+    monkeypatch.setenv("HARNESS_DATA", str(data_dir()))
+    scenario, rng = Traffic(network=network), np.random.default_rng(0)
+    policy = scenario.references()["fixed_10s"]
+
+    def play(scenario):
+        ts = scenario.reset(rng)
+        while not ts.last:
+            ts = scenario.step(policy(ts, rng))
+        return scenario.metrics()
+
+    play(scenario)
+    cpu, wall = best_of(5, lambda: scenario, play)
+
+    print(f"\n{network}: 360 decisions in {cpu:.3f} s CPU ({wall:.3f} s wall)")
+    assert cpu <= 0.1

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import recorded
-from harness import __main__ as cli
 from harness.__main__ import main
+from harness.cli import comparing
 from harness.compare import Outcome, compare
 from harness.errors import ConfigurationError
 from harness.result import load_result, result_path
@@ -207,7 +207,7 @@ def test_an_improvement_does_not_fail(folders, capsys):
 
 
 def test_the_command_takes_the_margin_of_claims():
-    assert inspect.signature(cli.compare).parameters["margin"].default == MARGIN
+    assert inspect.signature(comparing.compare).parameters["margin"].default == MARGIN
 
 
 def test_wrong_arguments_end_in_a_message(folders, capsys):

@@ -153,8 +153,8 @@ def point(name, x, mean=0.5, x_most=None, method="dqn"):
     return Point(
         name=name,
         method=method,
-        x=x,
-        x_most=x if x_most is None else x_most,
+        x=float(x),
+        x_most=float(x if x_most is None else x_most),
         mean=mean,
         least=mean - 0.1,
         most=mean + 0.1,

@@ -229,9 +229,9 @@ def test_what_an_entry_sorts_by_stands_beside_it():
 def test_headings_of_the_same_words_have_different_names():
     blocks = [Heading(2, text) for text in ("A b", "a-b", "a b 2", "漢", "漢", "A b")]
 
-    names = Parsed(page_with(*blocks)).values("id")
+    names = [name for name in Parsed(page_with(*blocks)).values("id") if name.startswith("at")]
 
-    assert len(set(names)) == len(blocks)
+    assert len(set(names)) == len(names) == len(blocks)
     assert names[0] == "at-a-b"
 
 

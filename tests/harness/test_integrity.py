@@ -49,7 +49,7 @@ def sound(tmp_path_factory):
 def here(sound, tmp_path, monkeypatch):
     shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.report.draw", lambda plot: b"")  # figures take their time
+    monkeypatch.setattr("harness.report.files.draw", lambda plot: b"")  # figures take their time
     return tmp_path
 
 

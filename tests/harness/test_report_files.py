@@ -29,7 +29,7 @@ def written(report, tmp_path_factory):
 
 @pytest.fixture
 def reports(written, tmp_path):
-    return shutil.copytree(written[0], tmp_path / "reports")
+    return shutil.copytree(written[0], tmp_path, dirs_exist_ok=True)  # as far from the records
 
 
 def names(paths):

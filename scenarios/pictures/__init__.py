@@ -16,6 +16,7 @@ PICTURES: Mapping[str, str] = MappingProxyType(
         "prisoner": "scenarios.pictures.prisoner",
         "jungle": "scenarios.pictures.jungle",
         "routing": "scenarios.pictures.routing",
+        "traffic": "scenarios.pictures.traffic",
     }
 )
 

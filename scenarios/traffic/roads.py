@@ -18,7 +18,8 @@ class Road:
         end: index of the intersection where it ends.
         widths: width of each lane [m].
         max_speeds: speed limit of each lane [m/s].
-        lengths: length of each lane between its intersections [m].
+        lanes: middle of each lane between its intersections.
+        lengths: length of each of them [m].
         reach: lanes drawn from the middle of one intersection to the middle of the other, which
             is what lane links without points are drawn from.
     """
@@ -28,6 +29,7 @@ class Road:
     end: int
     widths: tuple[float, ...]
     max_speeds: tuple[float, ...]
+    lanes: tuple[geometry.Polyline, ...]
     lengths: tuple[float, ...]
     reach: tuple[geometry.Polyline, ...]
 
@@ -67,7 +69,8 @@ def _parse_road(
     widths = tuple(lane.number("width", least=0.0) for lane in lanes)
     max_speeds = tuple(lane.number("maxSpeed", least=0.0) for lane in lanes)
     inside = geometry.shortened(points, place_widths[start], place_widths[end])
-    lengths = tuple(map(geometry.polyline_length, geometry.lane_polylines(inside, widths)))
+    polylines = tuple(geometry.lane_polylines(inside, widths))
+    lengths = tuple(map(geometry.polyline_length, polylines))
     if not all(math.isfinite(length) for length in lengths):
         entry.fail("'points' give a lane without a direction (two points are equal)")
     return Road(
@@ -76,6 +79,7 @@ def _parse_road(
         end=end,
         widths=widths,
         max_speeds=max_speeds,
+        lanes=polylines,
         lengths=lengths,
         reach=tuple(geometry.lane_polylines(points, widths)),
     )

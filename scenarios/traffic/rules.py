@@ -16,6 +16,7 @@ from jaxtyping import Int64
 from scenarios.base import Actions, Policy, Timestep
 from scenarios.traffic.drivers import Driver
 from scenarios.traffic.signals import Movements, Signals
+from scenarios.traffic.site import Site
 
 GREENS_S = (10, 20, 30)  # ours
 _HOLDS = 1e-9  # [vehicles]: less than any difference of counts and of their means
@@ -23,21 +24,17 @@ Look = Callable[[], Int64[np.ndarray, "lanes"]]
 
 
 def rules_of_thumb(
-    signals: Signals,
-    movements: Movements,
-    decision_s: int,
-    driver: Callable[[], Driver],
+    site: Site, decision_s: int, driver: Callable[[], Driver]
 ) -> Mapping[str, Policy]:
     """Return the rules by name.
 
     Args:
-        signals: Whom they play for.
-        movements: What the actions open.
+        site: What they control.
         decision_s: Time between decisions [s].
         driver: Returns the simulation of the episode.
     """
-    shape = signals.allowed.shape
-    turns = _cycles(signals, movements)
+    shape, movements = site.signals.allowed.shape, site.movements
+    turns = _cycles(site.signals, movements)
     fixed = {f"fixed_{s}s": _fixed_times(turns, s, decision_s) for s in GREENS_S}
     return fixed | {
         "greedy": _fullest(movements, shape, lambda: driver().counts()),

@@ -30,11 +30,14 @@ from scenarios.base import (
     Unavailable,
     check_actions,
 )
+from scenarios.snapshots import TrafficSnapshot
 from scenarios.traffic import landmarks
-from scenarios.traffic.drivers import Driver, Embedded, EngineName, open_driver
+from scenarios.traffic.cityflow_driver import EngineName, open_driver
+from scenarios.traffic.drivers import Driver, Embedded
 from scenarios.traffic.grid_generator import TABLE_1
 from scenarios.traffic.networks import DEFAULT, LANES, TURNS, Source, file_hashes, opened
 from scenarios.traffic.places import agent_map
+from scenarios.traffic.road_map import look
 from scenarios.traffic.rules import rules_of_thumb
 from scenarios.traffic.site import check_timing, survey
 from scenarios.traffic.trips import METRICS, figures
@@ -98,7 +101,7 @@ class Traffic:
         usual = source.usual and (phases, decision_s, clearing_s, max_steps) == USUAL
         known = landmarks.KNOWN.get(network) if usual else None
         try:
-            self._site = survey(source.load(), phases)
+            self._site = survey(source, phases)
             self._driver = self._usual = open_driver(engine, self._site.network, source)
         except Unavailable as absent:
             raise Unavailable(str(absent), *(known or ())) from None
@@ -182,14 +185,17 @@ class Traffic:
         found["queue"] = self._stood / max(seconds * self._spec.n_agents, 1)
         return {name: found[name] for name in self.metric_info}
 
+    def snapshot(self) -> TrafficSnapshot:
+        """Return what a picture shows of the roads."""
+        return look(self._site, self._driver, self._actions, self._step * self._decision_s)
+
     def references(self) -> Mapping[str, Policy]:
         """Rules of thumb (``scenarios.traffic.rules``), chance, and an ideal.
 
         ``free_flow`` is no policy that signals could follow: with its first decision the episode
         goes on where all lights are green and crossing vehicles do not meet.
         """
-        _, signals, _, movements = self._site
-        thumb = rules_of_thumb(signals, movements, self._decision_s, lambda: self._driver)
+        thumb = rules_of_thumb(self._site, self._decision_s, lambda: self._driver)
         return {**thumb, "free_flow": self._flow_freely}
 
     def _flow_freely(self, ts: Timestep, rng: np.random.Generator) -> Actions:

@@ -97,7 +97,7 @@ def find_movements(roads: Roadnet, signals: Signals, pairs: Set[tuple[int, int]]
     found: list[tuple[int, int, int]] = []
     for i, place in enumerate(roads.signalized):
         first = roads.link_ptr[place]
-        green = _greens(roads, place)
+        green = greens(roads, place)
         depends = ~green.all(axis=0)
         for action in np.flatnonzero(signals.allowed[i]):
             opened = np.flatnonzero(green[signals.phases[action]] & depends)
@@ -110,7 +110,8 @@ def find_movements(roads: Roadnet, signals: Signals, pairs: Set[tuple[int, int]]
     return Movements(agent=agents, action=actions, start=start, end=end, used=used)
 
 
-def _greens(roads: Roadnet, place: int) -> Bool[np.ndarray, "phases links"]:
+def greens(roads: Roadnet, place: int) -> Bool[np.ndarray, "phases links"]:
+    """Return which links of an intersection each of its phases opens."""
     first, last = roads.phase_ptr[place], roads.phase_ptr[place + 1]
     rows = roads.phase_green[roads.phase_green_ptr[first] : roads.phase_green_ptr[last]]
     return rows.reshape(last - first, -1)
@@ -118,7 +119,7 @@ def _greens(roads: Roadnet, place: int) -> Bool[np.ndarray, "phases links"]:
 
 def _opens_right_turns_only(roads: Roadnet, place: int) -> bool:
     kinds = roads.link_kind[roads.link_ptr[place] : roads.link_ptr[place + 1]]
-    return bool((kinds[_greens(roads, place)[0]] == RIGHT).all())
+    return bool((kinds[greens(roads, place)[0]] == RIGHT).all())
 
 
 def _entering(roads: Roadnet, places: Sequence[int]) -> Int64[np.ndarray, "agents lanes"]:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int16, Int64
 
 from scenarios.base import Actions, Spec
-from scenarios.traffic.networks import Network
+from scenarios.traffic.networks import Network, Source
 from scenarios.traffic.signals import Movements, Signals, find_movements, find_signals
 from scenarios.traffic.trips import Routes, find_routes
 
@@ -14,8 +14,9 @@ COUNT_SCALE = 0.2  # ours: a lane of 100 m holds 13 vehicles
 
 
 class Site(NamedTuple):
-    """A road network, its demand, and what follows from them."""
+    """Where a road network comes from, the network with its demand, and what follows from it."""
 
+    source: Source
     network: Network
     signals: Signals
     routes: Routes
@@ -54,21 +55,23 @@ class Site(NamedTuple):
         return scale
 
 
-def survey(network: Network, phases: tuple[int, ...]) -> Site:
+def survey(source: Source, phases: tuple[int, ...]) -> Site:
     """Find agents, movements and routes.
 
     Args:
-        network: Roads and demand.
+        source: Where roads and demand come from.
         phases: The phase of the road network behind each action.
 
     Raises:
         ValueError: There is nothing to control, nobody to drive, or an intersection without any
-            of the phases.
+            of the phases; or a file breaks a rule.
+        Unavailable: A dataset is not on this machine.
     """
+    network = source.load()
     signals = find_signals(network.roads, phases)
     routes = find_routes(network.roads, network.flows)
     movements = find_movements(network.roads, signals, routes.pairs)
-    return Site(network, signals, routes, movements)
+    return Site(source, network, signals, routes, movements)
 
 
 def check_timing(phases: tuple[int, ...], decision_s: int, clearing_s: int, max_steps: int) -> None:

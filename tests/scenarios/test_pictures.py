@@ -18,7 +18,11 @@ from scenarios.pictures.routing import APART, map_of
 from scenarios.topology import load_topology, transit_steps
 
 DPI = 50
-SMALL = {"jungle": {"max_steps": 12}, "routing": {"max_steps": 60}}
+SMALL = {
+    "jungle": {"max_steps": 12},
+    "routing": {"max_steps": 60},
+    "traffic": {"network": "grid_2x3", "max_steps": 12},
+}
 
 
 def frame(scenario, ts, actions, share=None):
@@ -247,3 +251,44 @@ def test_of_a_long_episode_of_prisoner_the_last_steps_are_drawn():
     shown = [text.get_text() for text in figure.axes[0].texts if text.get_ha() == "right"]
     assert episode.n_steps == 200
     assert shown == [*map(str, range(151 - MOST_ROWS, 151)), "step"]
+
+
+def test_traffic_shows_vehicles_on_their_lanes_and_lights_as_they_are():
+    scenario = SCENARIOS["traffic"](network="grid_1x1", max_steps=30)
+    scenario.reset(np.random.default_rng(0))
+    for _ in range(20):
+        scenario.step(np.array([2]))  # left turns from west and east
+
+    seen = scenario.snapshot()
+
+    roads = scenario._site.network.roads
+    assert seen.now == 200
+    assert seen.place.tolist() == [[0.0, 0.0]]
+    lights = {roads.lane_ids[k]: light for k, light in enumerate(seen.light.tolist())}
+    assert lights["road_0_1_0_0"] == lights["road_2_1_2_0"] == 1
+    assert lights["road_0_1_0_1"] == lights["road_1_0_1_0"] == lights["road_1_2_3_1"] == 0
+    assert lights["road_0_1_0_2"] == lights["road_1_1_0_0"] == -1  # right turns; a road out
+    on_lane = dict.fromkeys(range(roads.n_lanes), 0)
+    for x, y in seen.vehicle:
+        nearest = min(on_lane, key=lambda k: distance_to(seen.lanes[k], x, y))
+        on_lane[nearest] += distance_to(seen.lanes[nearest], x, y) < 1e-9
+    assert list(on_lane.values()) == scenario._driver.counts().tolist()
+    np.testing.assert_allclose(np.hypot(*seen.heading.T), 1)
+    assert (seen.speed < 0.1).sum() == seen.waiting.sum() > 0
+
+
+def distance_to(line, x, y):
+    """Distance of a point from a straight lane."""
+    (ax, ay), (bx, by) = line[0], line[-1]
+    along = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2)
+    along = min(max(along, 0), 1)
+    return float(np.hypot(ax + along * (bx - ax) - x, ay + along * (by - ay) - y))
+
+
+def test_a_traffic_picture_has_the_proportions_of_its_map():
+    wide, tall = (reference("traffic", network=f"grid_{size}") for size in ("1x4", "4x1"))
+
+    width, height = load_picture("traffic").size(wide)
+    assert width > 1.5 * height
+    width, height = load_picture("traffic").size(tall)
+    assert height > width

@@ -365,6 +365,9 @@ def test_a_module_named_cityflow_gives_the_same_episode(cityflow, turns):
         order = np.lexsort((b.entered, b.flow)), np.lexsort((a.entered, a.flow))
         for mine, other in zip(b, a, strict=True):
             np.testing.assert_array_equal(mine[order[0]], other[order[1]])
+        for field in ("vehicle", "heading", "speed"):
+            mine, other = (getattr(s.snapshot(), field).round(5) for s in (ours, theirs))
+            assert sorted(mine.tolist()) == sorted(other.tolist())
 
 
 def test_files_and_datasets_run_on_it_too(cityflow, authors, tmp_path):

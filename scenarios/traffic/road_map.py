@@ -1,0 +1,95 @@
+"""Where lanes, links, signals and vehicles are on the ground: only pictures need to know."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from scenarios.base import Actions
+from scenarios.snapshots import TrafficSnapshot
+from scenarios.traffic.drivers import Driver
+from scenarios.traffic.entries import Entry, read_json
+from scenarios.traffic.intersections import parse_intersections, parse_links
+from scenarios.traffic.networks import Source
+from scenarios.traffic.roads import parse_roads
+from scenarios.traffic.signals import greens
+from scenarios.traffic.site import Site
+
+NO_LIGHT, RED, GREEN = -1, 0, 1
+
+
+class RoadMap(NamedTuple):
+    """The ground plan of a road network [m].
+
+    Attributes:
+        lines: The middle of every lane and then of every link.
+        place: The middle of every intersection with signals.
+    """
+
+    lines: tuple[Float64[np.ndarray, "points 2"], ...]
+    place: Float64[np.ndarray, "agents 2"]
+
+
+@lru_cache(maxsize=2)
+def road_map(source: Source) -> RoadMap:
+    """Read the ground plan of a network."""
+    content = source.contents()[0]
+    data = read_json(content) if isinstance(content, Path) else content
+    root = Entry.of("roadnet", "roadnet", data)
+    places = parse_intersections(root)
+    roads = parse_roads(root, {p.id: i for i, p in enumerate(places)}, [p.width for p in places])
+    links = parse_links(places, roads, {road.id: r for r, road in enumerate(roads)})
+    lines = [line for road in roads for line in road.lanes]
+    middles = [p.entry.entry("point") for p in places if not p.virtual]
+    return RoadMap(
+        tuple(np.array(line) for line in (*lines, *(link.points for link in links))),
+        np.array([[point.number("x"), point.number("y")] for point in middles]),
+    )
+
+
+def look(site: Site, driver: Driver, actions: Actions, now: int) -> TrafficSnapshot:
+    """Return what a picture shows at a decision."""
+    plan, vehicles = road_map(site.source), driver.vehicles()
+    at = [
+        _place_at(plan.lines[drivable], along)
+        for drivable, along in zip(vehicles.drivable, vehicles.distance, strict=True)
+    ]
+    place = np.array(at).reshape(-1, 2, 2)
+    return TrafficSnapshot(
+        now=now,
+        lanes=plan.lines[: site.network.roads.n_lanes],
+        waiting=driver.waiting(),
+        light=_lights(site, actions),
+        place=plan.place,
+        vehicle=place[:, 0],
+        heading=place[:, 1],
+        speed=vehicles.speed,
+    )
+
+
+def _lights(site: Site, actions: Actions) -> Int64[np.ndarray, "lanes"]:
+    """Return what a driver at the end of each lane sees; what is always green is no light."""
+    roads = site.network.roads
+    light = np.full(roads.n_lanes, NO_LIGHT)
+    for place, action in zip(roads.signalized, actions, strict=True):
+        green, first = greens(roads, place), roads.link_ptr[place]
+        depends = np.flatnonzero(~green.all(axis=0))
+        lanes = roads.link_start[first + depends]
+        light[lanes] = np.maximum(light[lanes], RED)
+        shown = green[site.signals.phases[action], depends]
+        light[lanes[shown]] = GREEN
+    return light
+
+
+def _place_at(
+    line: Float64[np.ndarray, "points 2"], along: float
+) -> tuple[Float64[np.ndarray, "2"], Float64[np.ndarray, "2"]]:
+    """Return the point so far along a line, and the direction there."""
+    steps = np.diff(line, axis=0)
+    lengths = np.hypot(steps[:, 0], steps[:, 1])
+    ends = np.cumsum(lengths)
+    k = min(int(np.searchsorted(ends, along)), len(steps) - 1)
+    ahead = steps[k] / max(lengths[k], 1e-9)
+    return line[k + 1] - ahead * (ends[k] - along), ahead

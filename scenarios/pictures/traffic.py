@@ -108,8 +108,8 @@ def _explain(figure: FigureBase, frame: Frame) -> None:
     seen, m = frame.snapshot, frame.metrics
     inch = 1 / _size(seen)[1]  # in parts of the figure's height
     handles: list[Artist] = [
-        style.sign("s", "vehicle", style.BLUE, points=4),
-        style.sign("s", "standing", style.BLACK, points=4),
+        style.sign("s", "vehicle", style.BLUE, points=4.0),
+        style.sign("s", "standing", style.BLACK, points=4.0),
         style.sign("s", "green", style.GREEN),
         style.sign("s", "red", style.VERMILLION),
     ]

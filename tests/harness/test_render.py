@@ -53,6 +53,7 @@ seeds = [0]
 [[sweep]]
 scenario = "traffic"
 methods = ["dqn"]
+options.network = "shenzhen"
 seeds = [0]
 """
 LTOS = "prisoner,episodes=20,steps=40,evaluations=4,evaluation_episodes=2/ltos/seed=0"
@@ -454,11 +455,12 @@ def test_ctrl_c_while_drawing_leaves_the_old_picture(call, here, monkeypatch):
         ([COOPERATE, "--out", "folder.png"], "is a folder"),
         ([COOPERATE], "--out"),
         (["prisoner/reference,policy=coperate/seed=0", "--out", "x.png"], f"mean {COOPERATE!r}"),
-        (["traffic/dqn/seed=0", "--out", "x.png"], "not built yet"),
+        (["traffic,network=shenzhen/dqn/seed=0", "--out", "x.png"], "data fetch shenzhen"),
         ([COOPERATE, "--out", "x.png", "--grid", "smok"], "did you mean 'smoke'?"),
     ],
 )
-def test_wrong_use_ends_in_a_message_and_exit_code_2(call, here, arguments, says):
+def test_wrong_use_ends_in_a_message_and_exit_code_2(call, here, arguments, says, monkeypatch):
+    monkeypatch.setenv("HARNESS_DATA", str(here / "no data"))
     (here / "folder.png").mkdir()
 
     code, out, log = call(*arguments)

@@ -43,7 +43,7 @@ def test_the_traffic_tables_agree_with_cityflow_on_the_authors_file(capsys, monk
     assert len(generated.splitlines()) == 2 + 4
 
 
-def test_without_the_files_the_tables_say_how_to_get_them(capsys, monkeypatch, tmp_path):
+def test_without_the_traffic_files_the_tables_say_how_to_get_them(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
 
     calibration.main(["traffic", "--episodes", "2"])
@@ -54,7 +54,7 @@ def test_without_the_files_the_tables_say_how_to_get_them(capsys, monkeypatch, t
     assert len(generated.splitlines()) == 2 + 4
 
 
-def test_the_generated_demand_is_as_hard_as_the_authors():
+def test_the_generated_traffic_is_as_hard_as_the_authors():
     """Within 3 s of 96.8 under the greedy rule; 20 demands gave 95.1 to 97.1, mean 96.1."""
     durations = [play(Traffic(demand_seed=s), "greedy", 1)["duration"][0] for s in range(3)]
 

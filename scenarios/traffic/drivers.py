@@ -1,6 +1,6 @@
 """What drives the vehicles: an interface by index, and the engine of this project behind it."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -24,6 +24,7 @@ class Vehicles(NamedTuple):
     speed: Float64[np.ndarray, "vehicles"]
 
 
+@runtime_checkable
 class Driver(Protocol):
     """A running simulation in steps of one second."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from harness.arguments import (
+    BudgetOption,
     CheckOption,
     CheckpointOption,
     DryRunOption,
@@ -18,13 +19,18 @@ from harness.arguments import (
     JsonOption,
     Kind,
     KindArgument,
+    MatchedOption,
     OnlyOption,
     ReportsOption,
     Rerun,
     RerunOption,
     ResultsOption,
     ScenarioOption,
+    StorageOption,
     TimeLimitOption,
+    TrialsOption,
+    UnseenOption,
+    WriteOption,
 )
 from harness.errors import ConfigurationError
 
@@ -179,6 +185,51 @@ def list_(
         raise ConfigurationError("--scenario: goes with `list methods` only")
     kinds = [kind.value] if kind is not None else [k.value for k in Kind]
     raise typer.Exit(catalog.list_(kinds, as_json=as_json))
+
+
+@app.command()
+def tune(
+    grid: GridOption = "tuning",
+    only: OnlyOption = None,
+    trials: TrialsOption = None,
+    budget: BudgetOption = None,
+    unseen: UnseenOption = 10,
+    write: WriteOption = None,
+    matched_snr: MatchedOption = False,
+    storage: StorageOption = None,
+    results: ResultsOption = Path("results"),
+    reports: ReportsOption = Path("reports"),
+    jobs: JobsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search hyperparameters: every method of a place with the same budget, on tuning seeds.
+
+    A study per place and learning method of a grid's cells with preset `default`. Interrupt it at
+    will: the same command goes on where it stopped. The ledger of who was given what is written
+    to `reports/<grid>-tuning.md`; exit code 3 says that the comparison is not fair or not complete.
+
+    ```
+    python -m harness tune --grid tuning --only 'scenario=prisoner' --trials 20
+    python -m harness tune --grid tuning --write methods/hparams/tuned.toml
+    python -m harness tune --grid tuning --only 'scenario=prisoner' --matched-snr
+    ```
+    """
+    from harness.commands.request import Request
+    from harness.commands.tune import tune as tune_grid
+    from harness.commands.wishes import Wishes
+
+    if trials is not None and budget is not None:
+        raise ConfigurationError("--trials, --budget: give one of them; either sets the budget")
+    wishes = Wishes(
+        trials=trials,
+        budget=budget,
+        unseen=unseen,
+        n_workers=jobs or _n_cores(),
+        storage=storage,
+        write=write,
+        matched_snr=matched_snr,
+    )
+    raise typer.Exit(tune_grid(Request(grid, only, results, as_json=as_json), reports, wishes))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -83,3 +83,34 @@ ScenarioOption = Annotated[
         help="The scenario whose sizes `list methods` counts with. [default: prisoner]",
     ),
 ]
+TrialsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Budget of every study: what so many whole trials may take."
+    ),
+]
+BudgetOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="ENV_STEPS", help="Budget of every study in environment steps."),
+]
+UnseenOption = Annotated[
+    int,
+    typer.Option(
+        min=0, metavar="N", help="Seeds on which what was found is compared with the defaults."
+    ),
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="A database for the studies, in place of journal files."),
+]
+WriteOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write preset `tuned` of the finished studies to a file."),
+]
+MatchedOption = Annotated[
+    bool,
+    typer.Option(
+        "--matched-snr",
+        help="Run fixed LToS and NeurComm at the same self-neighbor ratios and self shares.",
+    ),
+]

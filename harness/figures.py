@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from harness.plot import Level, Plot
 
-_SETTINGS = {
+SETTINGS = {
     "svg.hashsalt": "ltos-bench",  # else the names of clip paths differ from run to run
     "svg.fonttype": "path",  # looks the same where the font is not installed
     "text.parse_math": False,  # a "$" in a name is a dollar
@@ -25,14 +25,14 @@ _SETTINGS = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-_DASHES: dict[str, tuple[float, ...]] = {
+DASHES: dict[str, tuple[float, ...]] = {
     "solid": (),
     "dashed": (5, 2),
     "dotted": (1.2, 1.5),
     "dashdot": (6, 2, 1.2, 2),
 }
 _LEVEL_DASHES = ((8, 3), (3, 3), (8, 3, 2, 3), (14, 6), (1.5, 4))
-_STYLES = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
+STYLES = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
     "ltos": ("#D55E00", "solid", "o"),
     "fixed_ltos": ("#E69F00", "dashed", "s"),
     "dgn": ("#0072B2", "solid", "^"),
@@ -53,7 +53,7 @@ _STYLES = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
     "inequity_dqn": ("#56B4E9", "dashdot", "3"),
     "inequity_dgn": ("#0072B2", "dashdot", "4"),
 }
-_SPARE = ("#7F7F7F", "dashdot", "x")  # a method that is not ours: told apart by its legend
+SPARE = ("#7F7F7F", "dashdot", "x")  # a method that is not ours: told apart by its legend
 _SWEEP = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#B8A800")
 _NAME_LENGTH = 44  # longer legends would leave no room for the axes
 _SWEEP_MARKERS = "osD^vP<>Xp*"
@@ -61,7 +61,7 @@ _SWEEP_MARKERS = "osD^vP<>Xp*"
 
 def draw(plot: Plot) -> bytes:
     """Draw a plot as SVG."""
-    with matplotlib.style.context(["default", _SETTINGS]):
+    with matplotlib.style.context(["default", SETTINGS]):
         n_lines = len(plot.curves) + len(plot.levels)
         height = max(3.4, 0.6 + 0.22 * n_lines)  # [inch]: the legend has a line for each
         figure = Figure(figsize=(7.2, height), layout="constrained")
@@ -95,9 +95,9 @@ class _Entry(NamedTuple):
 def _draw_curve(axes: Axes, plot: Plot, n: int) -> _Entry:
     curve, count = plot.curves[n], len(plot.curves)
     if plot.by_method:
-        color, dash, marker = _STYLES.get(curve.method, _SPARE)
+        color, dash, marker = STYLES.get(curve.method, SPARE)
     else:
-        dashes = tuple(_DASHES)
+        dashes = tuple(DASHES)
         color, dash = _SWEEP[n % len(_SWEEP)], dashes[n % len(dashes)]
         marker = _SWEEP_MARKERS[n % len(_SWEEP_MARKERS)]
     axes.fill_between(curve.x, curve.least, curve.most, color=color, alpha=0.13, linewidth=0)
@@ -106,7 +106,7 @@ def _draw_curve(axes: Axes, plot: Plot, n: int) -> _Entry:
         curve.x,
         curve.mean,
         color=color,
-        linestyle=(0, _DASHES[dash]),
+        linestyle=(0, DASHES[dash]),
         linewidth=1.4,
         marker=marker,
         markersize=4.5,

@@ -87,16 +87,21 @@ def status(request: Request) -> int:
 def report(request: Request, reports: Path, check: bool) -> int:
     """Write the report of a grid, or compare it with what is there."""
     from harness.report import check_report, write_report  # matplotlib takes its time
+    from harness.tune.publishing import Publication, has_studies
 
     grid = load_grid(request.grid)
+    tuning = has_studies(grid, request.results)
+    ledger = Publication(grid, request.results, reports) if tuning else None
     if check:
-        differences = check_report(grid, request.results, reports)
+        differences = [] if grid.tuning and ledger else check_report(grid, request.results, reports)
+        differences += [*ledger.differences(), *ledger.ledger.faults] if ledger else []
         if request.as_json:
             print_json({"grid": grid.name, "differences": differences})
         for difference in [] if request.as_json else differences:
             console().print(difference, soft_wrap=True)
         return CHECK_FAILED if differences else OK
-    files = [str(path) for path in write_report(grid, request.results, reports)]
+    paths = [] if grid.tuning and ledger else write_report(grid, request.results, reports)
+    files = [str(path) for path in [*paths, *(ledger.write() if ledger else [])]]
     if request.as_json:
         print_json({"grid": grid.name, "files": files})
         return OK

@@ -1,6 +1,7 @@
 """The commands that look and change nothing: plan and status; and report."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -15,8 +16,12 @@ from harness.commands.request import (
     record,
 )
 from harness.cost import Costs, duration
-from harness.grid import load_grid
+from harness.grid import Grid, load_grid
 from harness.status import State, by_variant, count, to_run
+from harness.tune.study_files import has_studies
+
+if TYPE_CHECKING:
+    from harness.tune.publishing import Publication
 
 
 def plan(request: Request) -> int:
@@ -85,26 +90,34 @@ def status(request: Request) -> int:
 
 
 def report(request: Request, reports: Path, check: bool) -> int:
-    """Write the report of a grid, or compare it with what is there."""
-    from harness.report import check_report, write_report  # matplotlib takes its time
-    from harness.tune.publishing import Publication, has_studies
+    """Write the report and the tuning ledger of a grid, or compare them with what is there.
 
-    grid = load_grid(request.grid)
-    tuning = has_studies(grid, request.results)
-    ledger = Publication(grid, request.results, reports) if tuning else None
+    An unfair ledger is an error either way; of a grid that runs on tuning seeds it is all there is.
+    """
+    from harness.report import check_report, write_report  # matplotlib takes its time
+
+    grid, results = load_grid(request.grid), request.results
+    ledgers = _ledgers(grid, results, reports)
+    reported = not (grid.tuning and ledgers)
+    faults = [fault for one in ledgers for fault in one.ledger.faults]
     if check:
-        differences = [] if grid.tuning and ledger else check_report(grid, request.results, reports)
-        differences += [*ledger.differences(), *ledger.ledger.faults] if ledger else []
-        if request.as_json:
-            print_json({"grid": grid.name, "differences": differences})
-        for difference in [] if request.as_json else differences:
-            console().print(difference, soft_wrap=True)
-        return CHECK_FAILED if differences else OK
-    paths = [] if grid.tuning and ledger else write_report(grid, request.results, reports)
-    files = [str(path) for path in [*paths, *(ledger.write() if ledger else [])]]
+        lines = check_report(grid, results, reports) if reported else []
+        lines += [line for one in ledgers for line in one.differences()]
+    else:
+        files = write_report(grid, results, reports) if reported else []
+        lines = [str(path) for path in [*files, *(f for one in ledgers for f in one.write())]]
     if request.as_json:
-        print_json({"grid": grid.name, "files": files})
-        return OK
-    for path in files:
-        console().print(path, soft_wrap=True)
-    return OK
+        kind = "differences" if check else "files"
+        print_json({"grid": grid.name, kind: lines} | ({"faults": faults} if ledgers else {}))
+    for line in [] if request.as_json else [*lines, *faults]:
+        console().print(line, soft_wrap=True)
+    return CHECK_FAILED if faults or (check and lines) else OK
+
+
+def _ledgers(grid: Grid, results: Path, reports: Path) -> list["Publication"]:
+    """Return the tuning ledger, if anything was tuned; else Optuna stays unimported."""
+    if not has_studies(results / grid.name):
+        return []
+    from harness.tune.publishing import Publication
+
+    return [Publication(grid, results, reports)]

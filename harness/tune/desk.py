@@ -137,17 +137,17 @@ class Desk:
         if self._comparing is not None:
             self._comparing.release()
             self.finished = True
-            return self._close("")
-        if not finished(study):
-            return self._close("another process is at its last trials")
-        lock = FileLock(study.files.unseen)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return self._close("another process compares it with the defaults")
-        self._comparing = lock
-        self._to_compare = to_compare(study, self._n_unseen)
-        return None
+            self._close("")
+        elif not finished(study):
+            self._close("another process is at its last trials")
+        else:
+            self._comparing = FileLock(study.files.unseen)
+            try:
+                self._comparing.acquire(timeout=0)
+            except Timeout:
+                self._close("another process compares it with the defaults")
+            else:
+                self._to_compare = to_compare(study, self._n_unseen)
 
     def _close(self, why: str) -> None:
         self.closed = True

@@ -1,5 +1,6 @@
 """Draws the figures of tuning as SVG: the same data give the same file, with their hash in it."""
 
+import textwrap
 from io import BytesIO
 from typing import Any
 
@@ -60,7 +61,7 @@ def _draw_importances(picture: Importances) -> Figure:
             axes.text(column, row, f"{share:.2f}", ha="center", va="center", color=color, size=7)
     axes.set_xticks(range(len(knobs)), knobs, rotation=40, ha="right")
     axes.set_yticks(range(len(methods)), [METHODS[m].title for m in methods])
-    axes.set_title(picture.title, loc="left")
+    axes.set_title(textwrap.fill(picture.title, 30 + 7 * len(knobs)), loc="left")
     axes.tick_params(length=0)
     return figure
 
@@ -88,7 +89,7 @@ def _draw_panels(picture: Panels) -> Figure:
         _finish(axes, "")
     panels[0].set_ylabel(picture.ylabel)
     panels[0].legend(frameon=False)
-    figure.suptitle(picture.title, x=0.01, ha="left")
+    figure.suptitle(textwrap.fill(picture.title, 90), x=0.01, ha="left")
     return figure
 
 
@@ -105,7 +106,7 @@ def _style(method: str) -> dict[str, Any]:
 
 
 def _finish(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left")
+    axes.set_title(textwrap.fill(title, 84), loc="left")
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
 

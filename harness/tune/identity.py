@@ -52,5 +52,6 @@ def difference(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | No
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):  # a knob
-        return ", ".join(f"{k} {v}" for k, v in value.items() if v not in (None, False))
+        parts = {key: value.get(key) for key in ("low", "high", "log", "choices")}
+        return ", ".join(f"{key} {json.dumps(part)}" for key, part in parts.items() if part)
     return "not there" if value is None else json.dumps(value)

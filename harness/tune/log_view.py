@@ -67,12 +67,13 @@ class LogView:
     def ended(self, study: Study, trial: Trial) -> None:
         """Log what became of a trial."""
         now = self._look(study)
-        what = trial.attempt.preset or f"{len(trial.runs)} seeds"
-        value = "" if trial.value is None else f"  {study.plan.metric} {trial.value:.4g}"
-        lead = "" if now.best is None else f", best {now.best:.4g}"
-        reasons = "".join(f"  {run.failure}" for run in trial.runs.values() if run.failure)
-        share = f"  {now.spent / now.budget:.0%} of the budget"
-        self._line(trial.fate, f"{now.name} {now.n_trials} ({what}){value}{lead}{reasons}{share}")
+        parts = [now.name, f"trial {now.n_trials} ({trial.attempt.preset or 'proposed'})"]
+        if trial.value is not None:
+            parts.append(f"{study.plan.metric} {trial.value:.4g} on {len(trial.runs)} seeds")
+        parts += [run.failure for run in trial.runs.values() if run.failure]
+        if now.best is not None:
+            parts.append(f"best {now.best:.4g}")
+        self._line(trial.fate, "  ".join([*parts, f"{now.spent / now.budget:.0%} of the budget"]))
 
     def closed(self, study: Study, why: str) -> None:
         """Log the end of a study."""

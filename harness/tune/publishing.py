@@ -82,11 +82,6 @@ class Publication:
         return found
 
 
-def has_studies(grid: Grid, results: Path) -> bool:
-    """Say whether a grid has journals of studies; of databases only `tune` knows."""
-    return any((results / grid.name / FOLDER).glob("*/*.log"))
-
-
 def _write_figure(path: Path, picture: Picture) -> Path:
     drawing = draw(picture)
     return write_atomic(path, lambda file: file.write(drawing))

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import optuna
 from optuna.trial import TrialState
 
 from harness.errors import ConfigurationError
@@ -12,9 +11,9 @@ from harness.tune.budget import affordable
 from harness.tune.identity import difference, identity
 from harness.tune.importance import importances
 from harness.tune.plan import BASE, Plan
-from harness.tune.proposing import JointTPE, decoded, distribution, encoded, proposal_seed, pruner
+from harness.tune.proposing import JointTPE, decoded, distribution, encoded, proposal_seed
 from harness.tune.reading import ATTEMPT, Reader, counts
-from harness.tune.storage import open_storage
+from harness.tune.storage import load, open_storage
 from harness.tune.study_files import StudyFiles, locked
 from harness.tune.task import Task
 from harness.tune.trial import Attempt, Fate, Trial, best
@@ -43,13 +42,7 @@ class Study:
         self._distributions = {name: distribution(knob) for name, knob in plan.space.items()}
         storage = open_storage(files, url)
         with locked(self.files.choosing):
-            self._study = optuna.create_study(
-                storage=storage,
-                pruner=pruner(),
-                study_name=plan.name,
-                direction="maximize" if plan.maximize else "minimize",
-                load_if_exists=True,
-            )
+            self._study = load(storage, plan.name, maximize=plan.maximize)
             self._identify()
 
     @property
@@ -130,8 +123,7 @@ class Study:
         trials = self._study.get_trials(deepcopy=False)
         retried = {t.user_attrs.get(_RETRY) for t in trials}
         for t in trials:
-            lock = self.files.trial(t.number)
-            if t.state is not TrialState.RUNNING or is_held(lock):
+            if t.state is not TrialState.RUNNING or is_held(lock := self.files.trial(t.number)):
                 continue
             if counts(t) and t.number not in retried:
                 attempt = Attempt.from_record(t.user_attrs[ATTEMPT])
@@ -145,6 +137,6 @@ class Study:
             self.note(_IDENTITY, wanted)
         elif differs := difference(stands, wanted):
             raise ConfigurationError(
-                f"study {self.plan.name} ({self.files.journal}) has {differs}. Its trials are not "
-                "to be compared with new ones: move it aside, or take another --results or --storage"
+                f"study {self.plan.name} ({self.files.journal}) has {differs}. Its trials cannot "
+                "be compared with new ones: move it aside, or take other --results or --storage"
             )

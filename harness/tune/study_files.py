@@ -42,6 +42,11 @@ class StudyFiles:
         return self.journal.with_suffix(f".trial-{number}.lock")
 
 
+def has_studies(results: Path) -> bool:
+    """Say whether a grid's folder of results has journals; of databases only `tune` knows."""
+    return any((results / FOLDER).glob("*/*.log"))
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock for the time of the block; the system frees it when its process dies.
@@ -50,23 +55,14 @@ def locked(path: Path) -> Iterator[None]:
         ConfigurationError: Somebody else holds it for too long.
     """
     lock = FileLock(path)
-    take(lock)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def take(lock: FileLock) -> None:
-    """Wait for a lock.
-
-    Raises:
-        ConfigurationError: Somebody else holds it for too long.
-    """
     try:
         lock.acquire(timeout=PATIENCE_S, poll_interval=0.005)
     except Timeout:
         raise ConfigurationError(
-            f"{lock.lock_file}: locked by another process for {PATIENCE_S:g} s; is a `tune` on "
-            "the same study stopped or stuck? End it; no finished trial is lost"
+            f"{path}: locked by another process for {PATIENCE_S:g} s; is a `tune` on the same "
+            "study stopped or stuck? End it; no finished trial is lost"
         ) from None
+    try:
+        yield
+    finally:
+        lock.release()

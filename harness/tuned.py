@@ -1,13 +1,12 @@
 """Preset ``tuned``: ``methods/hparams/tuned.toml``, which ``tune --write`` makes."""
 
 import tomllib
-from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.errors import ConfigurationError
 from harness.seeding import TUNING_SEEDS
@@ -39,6 +38,9 @@ class Tuned(BaseModel):
     values: dict[str, Any]
 
 
+_FILE = TypeAdapter(dict[str, dict[str, Tuned]])
+
+
 def find_tuned(method: str, scenario: str) -> Tuned | None:
     """Return what was found for a method on a scenario; None where nothing was tuned.
 
@@ -57,18 +59,14 @@ def read_tuned(path: Path) -> dict[str, dict[str, Tuned]]:
     if not path.exists():
         return {}
     try:
-        tables: Mapping[str, Any] = tomllib.loads(path.read_text())
-        return {
-            method: {scenario: Tuned.model_validate(entry) for scenario, entry in entries.items()}
-            for method, entries in tables.items()
-        }
+        return _FILE.validate_python(tomllib.loads(path.read_text()))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise ConfigurationError(
             f"{path}: {key}: {first['msg']}, not {first['input']!r}; `tune --write` makes this file"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(
             f"{path}: not a file of tuned values ({error}); `tune --write` makes it"
         ) from None

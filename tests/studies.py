@@ -56,9 +56,9 @@ def formula(cell: Cell) -> float:
     return float(1.0 - 0.2 * distance + 0.02 * noise(cell))
 
 
-def noise(cell: Cell) -> float:
+def noise(cell: Cell, world: int = 0) -> float:
     """A number that looks drawn from a standard normal: the same for the same cell."""
-    content = f"{load_config(cell)} {cell.seed}".encode()
+    content = f"{world} {load_config(cell)} {cell.seed}".encode()
     seed = int.from_bytes(hashlib.sha256(content).digest()[:8])
     return float(np.random.default_rng(seed).standard_normal())
 

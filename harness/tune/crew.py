@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 
@@ -14,6 +14,7 @@ from harness.tune.scoring import Score, score
 Scored: TypeAlias = "Future[Score | None]"
 
 
+@runtime_checkable
 class Crew(Protocol):
     """Who trains runs.
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from harness.cell import Cell
 from harness.tune.log_view import View
@@ -13,6 +13,7 @@ from harness.tune.plan import Plan
 from harness.tune.scoring import Score
 from harness.tune.shelf import Shelf, finished
 from harness.tune.study import Study
+from harness.tune.study_files import try_lock
 from harness.tune.task import Task
 from harness.tune.trial import Fate
 from harness.tune.unseen import to_compare
@@ -47,9 +48,10 @@ class Desk:
 
     Attributes:
         plan: Of the study.
+        begun: Trials that wait for a seed to be run, and which.
         n_running: Runs in the making.
         closed: Whether nothing more is to be done for it here.
-        finished: Whether its budget is spent and its result compared.
+        finished: Whether its budget is spent.
     """
 
     def __init__(self, plan: Plan, shelf: Shelf, view: View, budget: int, n_unseen: int) -> None:
@@ -58,14 +60,9 @@ class Desk:
         self.n_running = self._n_failed = 0
         self.closed = self.finished = False
         self._study: Study | None = None
-        self._begun = deque[tuple[Task, int]]()
+        self.begun = deque[tuple[Task, int]]()
         self._comparing: FileLock | None = None
         self._to_compare: dict[str, Cell] = {}
-
-    @property
-    def going_on(self) -> bool:
-        """Whether a trial waits for its next seed to be run."""
-        return bool(self._begun)
 
     def open(self) -> Study:
         """Open the study, if it is not open yet.
@@ -79,17 +76,20 @@ class Desk:
             self._view.opened(self._study)
         return self._study
 
-    def skip(self, why: str) -> None:
-        """Close the study before it was begun."""
+    def close(self, why: str = "") -> None:
+        """Do nothing more for the study; say why, if it is not finished."""
         self.closed = True
-        self._view.say(f"{self.plan.name}: {why}")
+        if self._study is None:
+            self._view.say(f"{self.plan.name}: {why}")
+        else:
+            self._view.closed(self._study, why)
 
     def job(self) -> Job | None:
         """Return the run it wants next; None when it wants none for now, or is closed."""
         study = self.open()
         while not self.closed:
-            if self._begun:
-                task, seed = self._begun.popleft()
+            if self.begun:
+                task, seed = self.begun.popleft()
                 cell = task.trial.attempt.cell(study.plan, seed)
                 return self._started(cell, partial(self._settle, task, seed))
             if self._to_compare:
@@ -118,14 +118,14 @@ class Desk:
     def _go_on(self, task: Task) -> None:
         seed = task.next_seed()
         if seed is not None:
-            self._begun.append((task, seed))
+            self.begun.append((task, seed))
             return
         trial = task.end()
         self._view.ended(self.open(), trial)
         self._n_failed = self._n_failed + 1 if trial.fate is Fate.FAILED else 0
         if self._n_failed == GIVE_UP:
             reasons = [run.failure for run in trial.runs.values() if run.failure]
-            self._close(f"given up: {GIVE_UP} trials failed in a row, the last with {reasons[0]}")
+            self.close(f"given up: {GIVE_UP} trials failed in a row, the last with {reasons[0]}")
 
     def _note(self, name: str, score: Score | None) -> None:
         self.n_running -= 1
@@ -136,19 +136,13 @@ class Desk:
         """Go over to comparing, or close."""
         if self._comparing is not None:
             self._comparing.release()
-            self.finished = True
-            self._close("")
+            self.close()
         elif not finished(study):
-            self._close("another process is at its last trials")
+            self.close("another process is at its last trials")
         else:
-            self._comparing = FileLock(study.files.unseen)
-            try:
-                self._comparing.acquire(timeout=0)
-            except Timeout:
-                self._close("another process compares it with the defaults")
+            self.finished = True
+            self._comparing = try_lock(study.files.unseen)
+            if self._comparing is None:
+                self.close("another process compares it with the defaults")
             else:
                 self._to_compare = to_compare(study, self._n_unseen)
-
-    def _close(self, why: str) -> None:
-        self.closed = True
-        self._view.closed(self.open(), why)

@@ -86,6 +86,9 @@ def _draw_panels(picture: Panels) -> Figure:
         axes.set_xlabel(xlabel)
         if "ratio" in xlabel:
             axes.set_xscale("log")
+            levels = sorted({point.x for points in lines.values() for point in points})
+            axes.set_xticks(levels, [f"{level:g}" for level in levels])
+            axes.minorticks_off()
         _finish(axes, "")
     panels[0].set_ylabel(picture.ylabel)
     panels[0].legend(frameon=False)

@@ -43,10 +43,8 @@ def difference(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | No
             continue
         if isinstance(old, dict) and isinstance(new, dict):
             key = next(k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k))
-            return (
-                f"another {said}: {key} was {_text(old.get(key))}, now it is {_text(new.get(key))}"
-            )
-        return f"another {said}" + ("" if part == "fingerprint" else f": {old}, now {new}")
+            return f"{said}: {key} was {_text(old.get(key))}, now it is {_text(new.get(key))}"
+        return said + ("" if part == "fingerprint" else f": {old}, now {new}")
     return None
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.text import Text
@@ -16,6 +16,7 @@ HEARTBEAT_S = 60.0
 _STYLES = {"failed": "bold red", "complete": "green", "finished": "bold green"}
 
 
+@runtime_checkable
 class View(Protocol):
     """What shows the user how things go."""
 

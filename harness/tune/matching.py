@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.cell import Cell
 from harness.hparams import untuned
-from harness.result import fingerprint, load_result, result_path
+from harness.result import DamagedResult, RunResult, fingerprint, load_result, result_path
 from harness.seeding import Purpose, stream
 from harness.tune.pictures import Panels, Point
 from harness.tune.plan import BASE, UNSEEN_SEEDS, Plan
@@ -57,10 +57,19 @@ class Match:
         for seed in range(UNSEEN_SEEDS, UNSEEN_SEEDS + _MOST_SEEDS):
             cell = self.cell(setting, seed)
             path = result_path(folder, cell)
-            if not path.exists() or (result := load_result(path)).fingerprint != fingerprint(cell):
+            result = _valid(path, cell) if path.exists() else None
+            if result is None:
                 break
             found.append(late_mean(result.curve, self.plan.metric))
         return found
+
+
+def _valid(path: Path, cell: Cell) -> RunResult | None:
+    try:
+        result = load_result(path)
+    except DamagedResult:  # it is run again, like one that is missing
+        return None
+    return result if result.fingerprint == fingerprint(cell) else None
 
 
 def matches(plans: Sequence[Plan]) -> dict[str, list[Match]]:
@@ -103,7 +112,8 @@ def panels(match: Match, scores: Mapping[Setting, list[float]]) -> Panels:
     for setting, values in scores.items():
         lines = content.setdefault(setting.kind, {})
         points = lines.setdefault(setting.method, [])
-        ends = setting.level, setting.least, setting.most
+        x = setting.level
+        ends = x, min(x, setting.least), max(x, setting.most)  # knobs are rounded
         y = float(np.mean(values)), min(values), max(values)
         points.append(Point(*(float(f"{value:.10g}") for value in (*ends, *y))))
     return Panels(

@@ -16,8 +16,8 @@ _READING = """\
 How much an agent counts itself, in fixed LToS and in NeurComm at the same level. Self-neighbor
 ratio: the weight of its own reward over that of a neighbor's, s / (1 - s) * k with k neighbors in
 fixed LToS, 1 / alpha in NeurComm. Self share: the part of what it learns from that is its own
-reward, s and 1 / sum_j alpha^d_ij. Agents have {neighbors} neighbors; where they differ in the
-level, it is their mean, and the range stands behind. Preset {preset}, {n} unseen seeds. {metric}
+reward, s and 1 / sum_j alpha^d_ij. Where agents differ in a level, it is their mean, and the range
+stands behind; neighbors of an agent: {neighbors}. Preset {preset}, {n} unseen seeds. {metric}
 {arrow}: mean, and least to most."""
 
 

@@ -46,7 +46,7 @@ def standing(study: Study) -> Standing:
         best=None if leader is None else leader.value,
         spent=spent(trials),
         budget=study.budget,
-        wall_s=sum(run.wall_s for trial in trials for run in trial.runs.values()),
+        wall_s=sum((run.wall_s for trial in trials for run in trial.runs.values()), 0.0),
     )
 
 

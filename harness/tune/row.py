@@ -9,6 +9,7 @@ from jaxtyping import Float
 from harness.cell import Value
 from harness.hparams import build_config, load_config
 from harness.tune.budget import spent
+from harness.tune.importance import importances
 from harness.tune.plan import BASE, Plan
 from harness.tune.scoring import Score
 from harness.tune.shelf import finished
@@ -59,7 +60,7 @@ class Row:
     @property
     def cpu_s(self) -> float:
         """Processor seconds of its runs."""
-        return sum(run.cpu_s for trial in self.trials for run in trial.runs.values())
+        return sum((run.cpu_s for trial in self.trials for run in trial.runs.values()), 0.0)
 
     def count(self, fate: Fate) -> int:
         """Count the trials of which this became."""
@@ -110,7 +111,7 @@ def row_of(study: Study) -> Row:
         trials=trials,
         values=values,
         unseen=unseen,
-        importances=study.importances(),
+        importances=importances(plan, trials),
     )
 
 

@@ -36,8 +36,9 @@ class Session:
             ConfigurationError: A study cannot be gone on with.
             StorageError: What was found cannot be kept, or workers cannot work.
         """
+        tuned = {(desk.plan.place, desk.plan.method) for desk in self._desks}
         for desk in self._desks:
-            if desk.plan.parent is None:
+            if (desk.plan.place, desk.plan.parent) not in tuned:
                 desk.open()  # what is wrong with a study is better known before others take hours
         said = False
         while True:
@@ -63,7 +64,7 @@ class Session:
 
     def _next_job(self) -> Job | None:
         """Return a run of a study that is at a trial, else of the one with the fewest runs."""
-        for desk in sorted(self._desks, key=lambda desk: (not desk.going_on, desk.n_running)):
+        for desk in sorted(self._desks, key=lambda desk: (not desk.begun, desk.n_running)):
             if not desk.closed and self._may_begin(desk) and (job := desk.job()) is not None:
                 return job
         return None
@@ -74,7 +75,7 @@ class Session:
         for other in self._desks:
             if (other.plan.place, other.plan.method) == inherited and not other.finished:
                 if other.closed:
-                    desk.skip(f"left alone: it inherits from {desk.plan.parent}, still unfinished")
+                    desk.close(f"left alone: it inherits from {desk.plan.parent}, not finished")
                 return False
         return True
 

@@ -9,7 +9,6 @@ from harness.errors import ConfigurationError
 from harness.files import is_held, storing
 from harness.tune.budget import affordable
 from harness.tune.identity import difference, identity
-from harness.tune.importance import importances
 from harness.tune.plan import BASE, Plan
 from harness.tune.proposing import JointTPE, decoded, distribution, encoded, proposal_seed
 from harness.tune.reading import ATTEMPT, Reader, counts
@@ -74,10 +73,6 @@ class Study:
         """Return its best complete trial."""
         return best(self.trials(), maximize=self.plan.maximize)
 
-    def importances(self) -> dict[str, float]:
-        """Return how much each searched hyperparameter mattered; empty if there is no telling."""
-        return importances(self._study)
-
     def next(self) -> Task | None:
         """Return the next trial to run, or none if the budget pays for no more.
 
@@ -137,6 +132,7 @@ class Study:
             self.note(_IDENTITY, wanted)
         elif differs := difference(stands, wanted):
             raise ConfigurationError(
-                f"study {self.plan.name} ({self.files.journal}) has {differs}. Its trials cannot "
-                "be compared with new ones: move it aside, or take other --results or --storage"
+                f"study {self.plan.name} ({self.files.journal}) differs in {differs}. Its trials "
+                "cannot be compared with new ones: move it aside, or take other --results or "
+                "--storage"
             )

@@ -66,3 +66,13 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def try_lock(path: Path) -> FileLock | None:
+    """Return a lock, taken; None if somebody else has it."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock

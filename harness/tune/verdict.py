@@ -26,6 +26,8 @@ def chance(gains: Float[np.ndarray, "seeds"]) -> float:
     """
     if not np.any(gains):
         return 1.0
+    if len(gains) == 1:
+        return 0.5 if gains[0] > 0 else 1.0
     found = permutation_test(
         (gains, np.zeros_like(gains)),
         lambda a, b, axis: np.mean(a - b, axis=axis),

@@ -253,8 +253,8 @@ def test_a_study_of_another_search_space_is_refused_and_left_as_it_is(tmp_path):
         study(tmp_path, other)
 
     said = str(refused.value)
-    assert f"study {of.name} ({journal}) has another search space: tau was low 0.005, " in said
-    assert "high 0.1, log true, now it is low 0.01, high 0.1." in said
+    assert f"study {of.name} ({journal}) differs in search space: tau was low" in said
+    assert "low 0.005, high 0.1, log true, now it is low 0.01, high 0.1." in said
     assert "move it aside" in said
     assert journal.read_bytes() == before
 
@@ -262,11 +262,14 @@ def test_a_study_of_another_search_space_is_refused_and_left_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda of: replace(of, seeds=(1000, 1001)), "another tuning seeds: [1000, 1001, 1002]"),
-        (lambda of: replace(of, inherited={"tau": 0.5}), "tau was not there, now it is 0.5"),
+        (lambda of: replace(of, seeds=(1000, 1001)), "differs in tuning seeds: [1000, 1001, 1002]"),
+        (
+            lambda of: replace(of, inherited={"tau": 0.5}),
+            "inherited values: tau was not there, now it is 0.5",
+        ),
         (
             lambda of: replace(of, cell=replace(of.cell, budget=replace(of.cell.budget, steps=9))),
-            "another length of a run: steps was 951, now it is 9",
+            "differs in length of a run: steps was 951, now it is 9",
         ),
     ],
 )
@@ -285,7 +288,7 @@ def test_another_version_of_the_code_is_another_study(tmp_path, monkeypatch):
     study(tmp_path, of)
     monkeypatch.setattr("methods.dqn.DQN.version", "next")
 
-    with pytest.raises(ConfigurationError, match="another options, data or code version"):
+    with pytest.raises(ConfigurationError, match="differs in options, data or code version"):
         study(tmp_path, of)
 
 

@@ -32,6 +32,8 @@ from harness.tune.publishing import Publication
 from harness.tune.session import Session
 from harness.tune.shelf import Shelf
 
+_LEFT = -1  # to another process that works on the same studies
+
 
 def tune(request: Request, reports: Path, wishes: Wishes) -> int:
     """Tune what is to be tuned, and write what came of it."""
@@ -49,6 +51,9 @@ def tune(request: Request, reports: Path, wishes: Wishes) -> int:
         if outcome == INTERRUPTED:
             log.print("interrupted: the same command goes on from here", soft_wrap=True)
             return INTERRUPTED
+        if outcome == _LEFT:
+            log.print("the process that ends last writes the ledger", soft_wrap=True)
+            return OK
         return max(outcome, _publish(request, grid, chosen, reports, wishes, log))
     except StorageError as error:
         log.print(f"error: {error}", style="bold red", markup=False, soft_wrap=True)
@@ -73,6 +78,8 @@ def _tune(
         Session(desks, workers, view, signals).run()
     if signals:
         return INTERRUPTED
+    if any(desk.elsewhere for desk in desks):
+        return _LEFT
     return OK if all(desk.finished for desk in desks) else SOME_FAILED
 
 

@@ -52,13 +52,14 @@ class Desk:
         n_running: Runs in the making.
         closed: Whether nothing more is to be done for it here.
         finished: Whether its budget is spent.
+        elsewhere: Whether it was left to another process, which is at it.
     """
 
     def __init__(self, plan: Plan, shelf: Shelf, view: View, budget: int, n_unseen: int) -> None:
         self.plan, self._shelf, self._view = plan, shelf, view
         self._budget, self._n_unseen = budget, n_unseen
         self.n_running = self._n_failed = 0
-        self.closed = self.finished = False
+        self.closed = self.finished = self.elsewhere = False
         self._study: Study | None = None
         self.begun = deque[tuple[Task, int]]()
         self._comparing: FileLock | None = None
@@ -137,12 +138,12 @@ class Desk:
         if self._comparing is not None:
             self._comparing.release()
             self.close()
-        elif not finished(study):
-            self.close("another process is at its last trials")
-        else:
-            self.finished = True
+            return
+        self.finished = finished(study)
+        if self.finished:
             self._comparing = try_lock(study.files.unseen)
-            if self._comparing is None:
-                self.close("another process compares it with the defaults")
-            else:
+            if self._comparing is not None:
                 self._to_compare = to_compare(study, self._n_unseen)
+        self.elsewhere = self._comparing is None
+        if self.elsewhere:
+            self.close("left to another process, which is at its last runs")

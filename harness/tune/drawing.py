@@ -1,6 +1,7 @@
 """Draws the figures of tuning as SVG: the same data give the same file, with their hash in it."""
 
 import textwrap
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
@@ -10,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.figures import DASHES, SETTINGS, SPARE, STYLES
-from harness.tune.pictures import History, Importances, Panels, Picture, digest
+from harness.tune.pictures import History, Importances, Panels, Picture, Point, digest
+from harness.tune.snr import RATIO
 from methods import METHODS
 
 
@@ -71,20 +73,9 @@ def _draw_panels(picture: Panels) -> Figure:
     panels = figure.subplots(1, len(picture.panels), sharey=True, squeeze=False)[0]
     for axes, (xlabel, lines) in zip(panels, picture.panels.items(), strict=True):
         for method, points in lines.items():
-            x = [point.x for point in points]
-            axes.fill_between(
-                x,
-                [point.least for point in points],
-                [point.most for point in points],
-                color=_style(method)["color"],
-                alpha=0.13,
-                linewidth=0,
-            )
-            spread = [[p.x - p.x_least for p in points], [p.x_most - p.x for p in points]]
-            y = [point.mean for point in points]
-            axes.errorbar(x, y, xerr=spread, elinewidth=0.7, capsize=2, **_style(method))
+            _draw_points(axes, method, points)
         axes.set_xlabel(xlabel)
-        if "ratio" in xlabel:
+        if xlabel == RATIO:
             axes.set_xscale("log")
             levels = sorted({point.x for points in lines.values() for point in points})
             axes.set_xticks(levels, [f"{level:g}" for level in levels])
@@ -94,6 +85,15 @@ def _draw_panels(picture: Panels) -> Figure:
     panels[0].legend(frameon=False)
     figure.suptitle(textwrap.fill(picture.title, 90), x=0.01, ha="left")
     return figure
+
+
+def _draw_points(axes: Axes, method: str, points: Sequence[Point]) -> None:
+    x, style = [point.x for point in points], _style(method)
+    least, most = [point.least for point in points], [point.most for point in points]
+    axes.fill_between(x, least, most, color=style["color"], alpha=0.13, linewidth=0)
+    spread = [[p.x - p.x_least for p in points], [p.x_most - p.x for p in points]]
+    y = [point.mean for point in points]
+    axes.errorbar(x, y, xerr=spread, elinewidth=0.7, capsize=2, **style)
 
 
 def _style(method: str) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any
 
-from harness.cell import Budget, Cell, Value
+from harness.cell import Budget, Cell, Named, Value
 from harness.errors import ConfigurationError
 from harness.grid import Grid
 from harness.hparams import build_config
@@ -122,7 +123,7 @@ def searched(cell: Cell) -> bool:
 
 def _plan(grid: Grid, cell: Cell) -> Plan:
     alike = [c.seed for c in grid.cells if replace(c, seed=cell.seed) == cell]
-    longest = SCENARIOS[cell.scenario](**dict(cell.options)).spec.max_steps
+    longest = _longest_episode(cell.scenario, cell.options)
     return Plan(
         name=f"{grid.name}/{cell.place}/{cell.method}",
         place=cell.place,
@@ -133,6 +134,11 @@ def _plan(grid: Grid, cell: Cell) -> Plan:
         parent=inherits(cell.method),
         inherited={},
     )
+
+
+@cache
+def _longest_episode(scenario: str, options: Named) -> int:
+    return SCENARIOS[scenario](**dict(options)).spec.max_steps
 
 
 def _in_steps(budget: Budget, longest: int) -> Budget:

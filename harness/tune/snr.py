@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 from methods.rewards import hop_distances
 
-RATIO, SHARE = "self-neighbor ratio", "self share"
+RATIO, SHARE = "self-neighbor ratio (SNR)", "self share"
 RATIOS = (1.0, 2.0, 5.0, 10.0, 20.0)  # Tables 6 and 7 of paper 000: 1, about 10 and about 20
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 KNOBS = {"fixed_ltos": "selfishness", "neurcomm": "alpha"}  # the knob that sets it

@@ -350,7 +350,7 @@ def test_a_study_whose_knobs_are_choices_of_lists_is_read_back(tmp_path):
             title="matched",
             ylabel="return [reward]",
             panels={
-                "self-neighbor ratio": {
+                "self-neighbor ratio (SNR)": {
                     "fixed_ltos": [Point(1, 0.5, 2, 0.4, 0.3, 0.5), Point(2, 1, 4, 0.5, 0.4, 0.6)],
                     "neurcomm": [Point(1, 1, 1, 0.6, 0.5, 0.7), Point(2, 2, 2, 0.7, 0.6, 0.8)],
                 }

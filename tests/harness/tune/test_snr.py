@@ -129,7 +129,10 @@ def test_the_table_and_the_figure_show_what_was_run_at_every_level(match, tmp_pa
     text, figure = matching_text(match, scores), panels(match, scores)
 
     assert all(len(values) == 2 for values in scores.values())
-    assert "| self-neighbor ratio 1 | selfishness=0.5 | 0.970 | 0.970 | alpha=1 | 0.490 |" in text
+    assert (
+        "| self-neighbor ratio (SNR) 1 | selfishness=0.5 | 0.970 | 0.970 | alpha=1 | 0.490 |"
+        in text
+    )
     assert "neighbors of an agent: 1." in text
     assert figure.panels.keys() == {RATIO, SHARE}
     first = figure.panels[RATIO]["fixed_ltos"][0]

@@ -11,13 +11,14 @@ from pathlib import Path
 from study_kills import kill_and_resume
 
 N_KILLS, N_INSIDE = 10, 7
+METHODS = ("dgn", "fixed_ltos", "coco_q")  # an heir among them
 
 
 def main() -> int:
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     with tempfile.TemporaryDirectory() as folder:
         sessions, same = kill_and_resume(
-            Path(folder), N_KILLS, 12.0, steps=400, trials=14, seed=seed
+            Path(folder), N_KILLS, 12.0, methods=METHODS, steps=400, trials=14, seed=seed
         )
     for number, session in enumerate(sessions, 1):
         end = "killed" if session.killed else "ended"

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ description = "studies to kill"
 tuning = true
 [[sweep]]
 scenario = "prisoner"
-methods = ["dgn", "fixed_ltos", "coco_q"]
+methods = [{methods}]
 seeds = [1000, 1001, 1002]
 budget = {{ episodes = 10, steps = {steps}, evaluations = 10, evaluation_episodes = 2 }}
 """
@@ -77,7 +78,14 @@ def look(grid: Path, results: Path) -> tuple[int, int]:
 
 
 def kill_and_resume(
-    folder: Path, n_kills: int, longest_s: float, *, steps: int, trials: int, seed: int
+    folder: Path,
+    n_kills: int,
+    longest_s: float,
+    *,
+    methods: Sequence[str],
+    steps: int,
+    trials: int,
+    seed: int,
 ) -> tuple[list[Session], bool]:
     """Kill a session at random moments until it was killed often enough, then let it end.
 
@@ -85,7 +93,8 @@ def kill_and_resume(
         All sessions, and whether all studies hold what they hold without an interruption.
     """
     grid, moments, sessions = folder / "killed.toml", random.Random(seed), list[Session]()
-    grid.write_text(GRID.format(steps=steps))
+    names = ", ".join(f'"{method}"' for method in methods)
+    grid.write_text(GRID.format(steps=steps, methods=names))
     finish(start(grid, folder / "whole", trials))
     while True:
         last = sum(session.killed for session in sessions) == n_kills

@@ -23,7 +23,9 @@ hyperparameters.
 over seeds that no choice rests on. `gain` is tuned less default on those, in the direction that is
 good; `p`, the chance of such a gain between equal settings (paired permutation test, one-sided).
 `tuned is` better or worse at p up to {LEVEL}: of twenty that are equally good, one is called
-better. `optimism`: by how much the score on the tuning seeds flatters the best trial."""
+better. `optimism`: by how much the score on the tuning seeds flatters the best trial. A
+method that inherits takes over all that it shares with the other from that one's best trial; its
+`paper` and `default` are those presets' sharing over that, its `default, unseen` is plain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ class Session:
         for desk in self._desks:
             if (desk.plan.place, desk.plan.parent) not in tuned:
                 desk.open()  # what is wrong with a study is better known before others take hours
+        self._view.tick()
         said = False
         while True:
             self._hand_out()

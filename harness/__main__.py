@@ -12,6 +12,7 @@ from harness.cli import (
     installation,
     one_cell,
     reporting,
+    tuning,
 )
 from harness.errors import ConfigurationError
 
@@ -20,6 +21,7 @@ GROUPS = (
     computing,
     reporting,
     comparing,
+    tuning,
     one_cell,
     datasets,
     installation,

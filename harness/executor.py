@@ -87,7 +87,7 @@ def execute(
         time_limit: Longest a cell may run in one go [s]; None for no limit.
     """
     summary = Summary()
-    with workers(max(1, min(n_workers, len(jobs)))) as team, _interrupts() as signals:
+    with workers(max(1, min(n_workers, len(jobs)))) as team, interrupts() as signals:
         pending: dict[Future[Outcome], Job] = {
             team.pool.schedule(
                 run_in_worker,
@@ -135,7 +135,7 @@ def _settle(future: Future[Outcome], job: Job, folder: Path, summary: Summary, v
 
 
 @contextmanager
-def _interrupts() -> Iterator[list[int]]:
+def interrupts() -> Iterator[list[int]]:
     """Collect Ctrl-C and requests to terminate instead of dying of them."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.cell import Budget, Cell, Named, Value, default_budget
 from harness.errors import ConfigurationError, nearest
-from harness.hparams import build_config
+from harness.hparams import build_config, untuned
 from harness.place import Place, find_place, frozen
 from harness.seeding import TUNING_SEEDS
 from harness.sweep import Sweep
@@ -115,6 +115,8 @@ def _checked_variant(
     where: str, sweep: Sweep, place: Place, method: str, fields: dict[str, Value]
 ) -> tuple[Named, str | None]:
     """Return the fields that differ from the preset, and why the pair is impossible, if it is."""
+    if sweep.preset == "tuned" and (reason := untuned(method, sweep.scenario)):
+        return tuple(sorted(fields.items())), reason
     usual = build_config(method, sweep.scenario, sweep.preset)
     for name in fields.keys() - asdict(usual).keys():
         raise ConfigurationError(

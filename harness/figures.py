@@ -21,7 +21,7 @@ from harness.marks import draw_marks
 from harness.plot import LegendEntry, Plot
 
 LEGEND, TITLE, SAMPLE = "legend", "title", "sample-"  # names of parts inside a drawing
-_SETTINGS = {
+SETTINGS = {
     "svg.hashsalt": "ltos-bench",  # else the names of clip paths differ from run to run
     "svg.fonttype": "path",  # looks the same where the font is not installed
     "text.parse_math": False,  # a "$" in a name is a dollar
@@ -42,7 +42,7 @@ _POINTS = 72  # an inch
 
 def draw(plot: Plot | AgentPlot) -> bytes:
     """Draw a plot as SVG."""
-    with matplotlib.style.context(["default", _SETTINGS]):
+    with matplotlib.style.context(["default", SETTINGS]):
         figure = _figure(plot) if isinstance(plot, Plot) else agent_figure(plot)
         if not isinstance(plot, Plot):
             figure.suptitle("\n".join(_title(plot)), x=0.01, ha="left", fontsize=10.8, gid=TITLE)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from harness.cell import Cell, Named, Value
 from harness.errors import ConfigurationError, nearest
 from harness.place import frozen
+from harness.tuned import TUNED_FILE, find_tuned
 from methods import METHODS
 
 PRESETS = ("paper", "default", "tuned")
@@ -20,15 +21,16 @@ PRESETS = ("paper", "default", "tuned")
 def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
     """Return the hyperparameters of a preset: ``[<preset>.all]`` under ``[<preset>.<scenario>]``.
 
-    ``tuned`` is what ``tune --write`` changed over ``default``. A field that has a default in its
-    Config (see ``told``) need not stand in the file.
+    ``tuned`` is what tuning changed over ``default``; methods that learn nothing need no tuning. A
+    field that has a default in its Config (see ``told``) need not stand in the file.
 
     Raises:
-        ConfigurationError: An unknown key, or a field without a value.
+        ConfigurationError: An unknown key, a field without a value, or nothing tuned.
     """
-    tables, file = read_tables(method), file_name(method)
-    names = ("default", "tuned") if preset == "tuned" else (preset,)
-    layers = [tables.get(name, {}).get(table, {}) for name in names for table in ("all", scenario)]
+    if preset == "tuned":
+        return _tuned_values(method, scenario)
+    tables, file = read_tables(method).get(preset, {}), file_name(method)
+    layers = [tables.get(table, {}) for table in ("all", scenario)]
     usual = _defaults(METHODS[method].Config)
     values = usual | {key: frozen(value) for layer in layers for key, value in layer.items()}
     fields = [f.name for f in dataclasses.fields(METHODS[method].Config)]
@@ -42,6 +44,13 @@ def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
             f"[{preset}.{scenario}]"
         )
     return values
+
+
+def untuned(method: str, scenario: str) -> str | None:
+    """Return why there is no preset ``tuned``; None where there is one or none is needed."""
+    if find_tuned(method, scenario) is not None or not METHODS[method].learns:
+        return None
+    return f"{method} is not tuned on {scenario} yet: `tune --write {TUNED_FILE}` makes its preset"
 
 
 def load_config(cell: Cell) -> Any:
@@ -108,6 +117,20 @@ def read_tables(method: str) -> Mapping[str, Any]:
         return tomllib.loads(source.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{file_name(method)}: no valid TOML: {error}") from None
+
+
+def _tuned_values(method: str, scenario: str) -> dict[str, Value]:
+    if reason := untuned(method, scenario):
+        raise ConfigurationError(reason)
+    values, found = preset_values(method, scenario, "default"), find_tuned(method, scenario)
+    for key, value in found.values.items() if found is not None else ():
+        if key not in values:
+            raise ConfigurationError(
+                f"{TUNED_FILE} [{method}.{scenario}.values]: unknown key {key!r}; "
+                f"{nearest(key, values)}"
+            )
+        values[key] = frozen(value)
+    return values
 
 
 def _defaults(config: type[Any]) -> dict[str, Value]:

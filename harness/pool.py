@@ -82,6 +82,11 @@ def run_in_worker(
     )
 
 
+def stop_asked() -> bool:
+    """Say, in a worker process, whether it is asked to stop."""
+    return bool(_worker["stop"].value)
+
+
 def _initialize(stop: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     torch.set_num_threads(1)

@@ -1,5 +1,6 @@
 """Options that commands of several groups have, and what they can be."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,18 @@ OnlyOption = Annotated[
 
 ResultsOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of results.")]
 
+ReportsOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of reports.")]
+
+JobsOption = Annotated[
+    int | None,
+    typer.Option("-j", "--jobs", min=1, metavar="N", help="Cells at a time. [default: all cores]"),
+]
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output, for other programs.")
 ]
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

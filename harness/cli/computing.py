@@ -1,6 +1,5 @@
 """The commands that compute cells, and those that tell what there is to compute."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,14 @@ from typing import Annotated
 import typer
 
 from harness.cli import app
-from harness.cli.arguments import GridOption, JsonOption, OnlyOption, ResultsOption
+from harness.cli.arguments import (
+    GridOption,
+    JobsOption,
+    JsonOption,
+    OnlyOption,
+    ResultsOption,
+    n_cores,
+)
 
 
 class Rerun(StrEnum):
@@ -27,11 +33,6 @@ RerunOption = Annotated[
         help="Also compute cells that failed, whose result is stale (settings or code version "
         "changed), or all. An old result stays until the new one is whole.",
     ),
-]
-
-JobsOption = Annotated[
-    int | None,
-    typer.Option("-j", "--jobs", min=1, metavar="N", help="Cells at a time. [default: all cores]"),
 ]
 
 CheckpointOption = Annotated[
@@ -96,7 +97,7 @@ def run(
     raise typer.Exit(
         run_grid(
             request,
-            n_workers=jobs or _n_cores(),
+            n_workers=jobs or n_cores(),
             checkpoint_every=checkpoint_every,
             time_limit=time_limit,
             track=track,
@@ -144,10 +145,6 @@ def status(
     from harness.commands.request import Request
 
     raise typer.Exit(show.status(Request(grid, only, results, as_json=as_json)))
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _value(rerun: Rerun | None) -> str | None:

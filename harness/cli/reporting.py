@@ -6,9 +6,14 @@ from typing import Annotated
 import typer
 
 from harness.cli import app
-from harness.cli.arguments import Form, GridOption, JsonOption, OnlyOption, ResultsOption
-
-ReportsOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of reports.")]
+from harness.cli.arguments import (
+    Form,
+    GridOption,
+    JsonOption,
+    OnlyOption,
+    ReportsOption,
+    ResultsOption,
+)
 
 FormatsOption = Annotated[
     str | None,

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -17,8 +18,12 @@ from harness.commands.request import (
     record,
 )
 from harness.cost import Costs, duration
-from harness.grid import load_grid
+from harness.grid import Grid, load_grid
 from harness.status import State, by_variant, count, to_run
+from harness.tune.study_files import has_studies
+
+if TYPE_CHECKING:
+    from harness.tune.publishing import Publication
 
 
 def plan(request: Request) -> int:
@@ -100,26 +105,42 @@ def status(request: Request) -> int:
 def report(
     request: Request, reports: Path, *, formats: str | None, check: bool, strict: bool
 ) -> int:
-    """Write the report of a grid, or compare it with what is there; name faults of its records."""
+    """Write the report and the tuning ledger of a grid, or compare them with what is there.
+
+    Faults of the records are named, and fail if ``strict``; an unfair ledger fails either way. Of a
+    grid that runs on tuning seeds, the ledger is all there is.
+    """
     from harness.report import build_report, check_report, write_report  # imports take their time
     from harness.report.files import Format, parse_formats
 
     chosen = None if formats is None else parse_formats(formats)
-    made = build_report(load_grid(request.grid), request.results)
-    faults = [asdict(fault) for fault in made.faults]
+    grid = load_grid(request.grid)
+    ledgers = _ledgers(grid, request.results, reports)
+    made = None if grid.tuning and ledgers else build_report(grid, request.results)
     if check:
-        answer = {"differences": check_report(made, reports, chosen)}
+        lines = check_report(made, reports, chosen) if made else []
+        lines += [line for one in ledgers for line in one.differences()]
     else:
-        written = write_report(made, reports, chosen or (Format.MARKDOWN,))
-        answer = {"files": [str(path) for path in written]}
+        files = write_report(made, reports, chosen or (Format.MARKDOWN,)) if made else []
+        lines = [str(path) for path in [*files, *(f for one in ledgers for f in one.write())]]
+    faults = [asdict(fault) for fault in made.faults] if made else []
+    unfair = [fault for one in ledgers for fault in one.ledger.faults]
     if request.as_json:
-        print_json({"grid": made.document.name, **answer, "faults": faults})
+        kind = "differences" if check else "files"
+        print_json({"grid": grid.name, kind: lines, "faults": faults, "unfair": unfair})
     else:
-        for line in chain(*answer.values()):
+        for line in lines:
             console().print(line, soft_wrap=True, markup=False)
-        for fault in made.faults:
-            console(stderr=True).print(
-                f"{fault.kind}: {fault.where}: {fault.detail}", soft_wrap=True, markup=False
-            )
-    failed = (check and answer["differences"]) or (strict and faults)
+        for line in chain(map("{kind}: {where}: {detail}".format_map, faults), unfair):
+            console(stderr=True).print(line, soft_wrap=True, markup=False)
+    failed = unfair or (check and lines) or (strict and faults)
     return CHECK_FAILED if failed else OK
+
+
+def _ledgers(grid: Grid, results: Path, reports: Path) -> list["Publication"]:
+    """Return the tuning ledger, if anything was tuned; else Optuna stays unimported."""
+    if not has_studies(results / grid.name):
+        return []
+    from harness.tune.publishing import Publication
+
+    return [Publication(grid, results, reports)]

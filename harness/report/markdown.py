@@ -41,6 +41,17 @@ def code(text: str) -> str:
     return escape(text) if re.search(r"[`|\n]", text) else f"`{text}`"
 
 
+def table_text(table: Table) -> str:
+    """Return a table."""
+    rule = [":--" if n < table.left else "--:" for n in range(len(table.head))]
+    lines: Iterable[Sequence[str]] = [
+        [escape(title) for title in table.head],
+        rule,
+        *([_entry(entry) for entry in row] for row in table.rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def _block(block: Block, folder: str) -> str:
     match block:
         case Heading(level, text):
@@ -52,7 +63,7 @@ def _block(block: Block, folder: str) -> str:
         case Notes(items):
             return "\n".join(f"- {_text(note.text)}" for note in items)
         case Table():
-            return _table(block)
+            return table_text(block)
         case Figure(figure):
             return (
                 f"![{escape(figure.plot.title)}]({folder}/{figure.file})\n\n"
@@ -73,16 +84,6 @@ def _text(text: Text) -> str:
             start, end = piece[:1].isspace(), piece[-1:].isspace() and not piece.isspace()
             written.append(f"{' ' * start}{escape(piece)}{' ' * end}")
     return "".join(written)
-
-
-def _table(table: Table) -> str:
-    rule = [":--" if n < table.left else "--:" for n in range(len(table.head))]
-    lines: Iterable[Sequence[str]] = [
-        [escape(title) for title in table.head],
-        rule,
-        *([_entry(entry) for entry in row] for row in table.rows),
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _entry(entry: str | Entry) -> str:

@@ -6,8 +6,6 @@ from harness.hparams import build_config, read_tables
 from harness.search import search_space, shaping_knobs
 from methods import METHODS
 
-NESTED = ("dgn", "fixed_ltos", "ltos")
-
 
 @pytest.fixture
 def change(monkeypatch):
@@ -112,12 +110,7 @@ def test_tuning_could_come_upon_the_default_values(method):
     assert set(shaping_knobs(method)) <= set(search_space(method, "all"))
 
 
-def test_the_nested_ablation_searches_one_low_level():
-    low = search_space("dgn", "all")
-
-    for method in NESTED:
-        space = search_space(method, "all")
-        assert {key: space[key] for key in low} == low
+def test_the_share_that_is_learned_starts_in_the_range_of_the_fixed_one():
     assert (
         search_space("ltos", "all")["selfishness"]
         == (search_space("fixed_ltos", "all")["selfishness"])

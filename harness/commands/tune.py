@@ -1,0 +1,111 @@
+"""The command that searches hyperparameters, with the same budget for every method of a place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.commands.match import match
+from harness.commands.request import (
+    CHECK_FAILED,
+    INTERRUPTED,
+    OK,
+    SOME_FAILED,
+    WRONG_USE,
+    Request,
+    console,
+    print_json,
+)
+from harness.commands.wishes import Wishes
+from harness.errors import ConfigurationError
+from harness.executor import interrupts
+from harness.files import StorageError, check_writable
+from harness.grid import Grid, load_grid
+from harness.select import select
+from harness.tune.crew import crew
+from harness.tune.desk import Desk
+from harness.tune.live_view import LiveView
+from harness.tune.log_view import LogView
+from harness.tune.plan import Plan, plans
+from harness.tune.preset import write_preset
+from harness.tune.publishing import Publication
+from harness.tune.session import Session
+from harness.tune.shelf import Shelf
+
+_LEFT = -1  # to another process that works on the same studies
+
+
+def tune(request: Request, reports: Path, wishes: Wishes) -> int:
+    """Tune what is to be tuned, and write what came of it."""
+    if not (wishes.tunes or wishes.write or wishes.matched_snr):
+        raise ConfigurationError(
+            "tune: give --trials or --budget, or --write or --matched-snr after tuning"
+        )
+    grid, log = load_grid(request.grid), console(stderr=True)
+    chosen = plans(grid, select(grid.cells, request.only))
+    try:
+        check_writable(request.results / grid.name)
+        outcome = _tune(request, grid, chosen, wishes, log) if wishes.tunes else OK
+        if wishes.matched_snr and outcome != INTERRUPTED:
+            outcome = max(outcome, match(request, grid, chosen, wishes, log))
+        if outcome == INTERRUPTED:
+            log.print("interrupted: the same command goes on from here", soft_wrap=True)
+            return INTERRUPTED
+        if outcome == _LEFT:
+            log.print("the process that ends last writes the ledger", soft_wrap=True)
+            return OK
+        return max(outcome, _publish(request, grid, chosen, reports, wishes, log))
+    except StorageError as error:
+        log.print(f"error: {error}", style="bold red", markup=False, soft_wrap=True)
+        return WRONG_USE
+
+
+def _tune(
+    request: Request, grid: Grid, chosen: Sequence[Plan], wishes: Wishes, log: Console
+) -> int:
+    shelf = Shelf(grid, request.results, wishes.storage)
+    budgets = {f"{plan.place}/{plan.method}": wishes.steps(plan) for plan in chosen}
+    for plan in chosen:
+        if plan.parent is not None:
+            shelf.parent(plan)
+    log.print(f"grid {grid.name}: {len(chosen)} studies", soft_wrap=True)
+    with (
+        interrupts() as signals,
+        crew(wishes.n_workers, lambda: bool(signals)) as workers,
+        _view(log)(log, budgets, workers.size) as view,
+    ):
+        desks = [Desk(plan, shelf, view, wishes.steps(plan), wishes.unseen) for plan in chosen]
+        Session(desks, workers, view, signals).run()
+    if signals:
+        return INTERRUPTED
+    if any(desk.elsewhere for desk in desks):
+        return _LEFT
+    return OK if all(desk.finished for desk in desks) else SOME_FAILED
+
+
+def _view(log: Console) -> type[LogView]:
+    return LiveView if log.is_terminal and not log.is_dumb_terminal else LogView
+
+
+def _publish(
+    request: Request,
+    grid: Grid,
+    chosen: Sequence[Plan],
+    reports: Path,
+    wishes: Wishes,
+    log: Console,
+) -> int:
+    """Write ledger and preset, and say whether the comparison is fair."""
+    published = Publication(grid, request.results, reports, wishes.storage)
+    for path in published.write():
+        log.print(f"written: {path}", soft_wrap=True)
+    if wishes.write is not None:
+        names = {plan.name for plan in chosen}
+        rows = [row for row in published.ledger.rows if row.plan.name in names]
+        pairs = write_preset(wishes.write, rows)
+        log.print(f"written: {wishes.write}: {', '.join(pairs)}", soft_wrap=True)
+    if request.as_json:
+        print_json(published.ledger.record())
+    for fault in published.ledger.faults:
+        log.print(f"check: {fault}", style="yellow", markup=False, soft_wrap=True)
+    return CHECK_FAILED if published.ledger.faults else OK

@@ -1,0 +1,146 @@
+"""Which studies a grid asks for, and what each of them compares."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Any
+
+from harness.cell import Budget, Cell, Named, Value
+from harness.errors import ConfigurationError
+from harness.grid import Grid
+from harness.hparams import build_config
+from harness.progress import headline
+from harness.search import Knob, search_space
+from harness.tune.inheritance import fields, inherits
+from methods import METHODS
+from scenarios import SCENARIOS
+
+SEEDS = (1000, 1001, 1002)  # of a grid that names no tuning seeds
+UNSEEN_SEEDS = 2000  # from here on: for comparing what was found, never for choosing it
+BASE = "default"  # the preset that tuning starts from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One method at one place, and in which of its hyperparameters it is tuned.
+
+    Attributes:
+        name: Of the study: ``<grid>/<place>/<method>``.
+        place: Scenario with its options, as the grid names it.
+        cell: What a trial runs, at the values of preset ``default``; its budget counts
+            environment steps alone, so that every trial costs the same.
+        seeds: Tuning seeds of every trial.
+        space: What is searched.
+        max_steps: Longest episode [environment steps].
+        parent: The method whose tuned values are inherited; None for most.
+        inherited: Its values; empty until they are known.
+    """
+
+    name: str
+    place: str
+    cell: Cell
+    seeds: tuple[int, ...]
+    space: Mapping[str, Knob]
+    max_steps: int
+    parent: str | None
+    inherited: Mapping[str, Value]
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return self.cell.method
+
+    @property
+    def metric(self) -> str:
+        """The headline metric, by which trials are compared."""
+        return headline(self.cell.scenario)
+
+    @property
+    def maximize(self) -> bool:
+        """Whether more of the metric is better."""
+        return SCENARIOS[self.cell.scenario].metric_info[self.metric].higher_is_better
+
+    @property
+    def run_steps(self) -> int:
+        """The most that a run can take: the last episode may begin a step before the end."""
+        return self.cell.budget.steps + self.max_steps - 1
+
+    @property
+    def trial_steps(self) -> int:
+        """The most that a trial can take [environment steps]."""
+        return len(self.seeds) * self.run_steps
+
+    def preset_knobs(self, preset: str) -> dict[str, Value]:
+        """Return a preset's values of what is searched, as far as the ranges hold them."""
+        config = build_config(self.method, self.cell.scenario, preset)
+        values = {key: getattr(config, key) for key in self.space}
+        return {key: value for key, value in values.items() if self.space[key].holds(value)}
+
+    def variant(self, preset: str, values: Mapping[str, Value], seed: int) -> Cell:
+        """Return the cell of a preset with other values over it; the inherited ones always."""
+        usual = asdict(build_config(self.method, self.cell.scenario, preset))
+        changed = {**self.inherited, **values}
+        named = tuple(sorted((k, v) for k, v in changed.items() if v != usual[k]))
+        return replace(self.cell, preset=preset, fields=named, seed=seed)
+
+    def heir_of(self, config: Any) -> "Plan":
+        """Return the plan with what it inherits from the best trial of its parent."""
+        assert self.parent is not None  # only heirs inherit
+        values = {key: getattr(config, key) for key in sorted(fields(self.parent))}
+        return replace(self, inherited=values)
+
+
+def plans(grid: Grid, cells: Iterable[Cell]) -> tuple[Plan, ...]:
+    """Return a study per place and learning method of a grid's cells, parents before heirs.
+
+    Tuning starts from preset ``default``: cells of other presets, or with fields of their own, ask
+    for no study.
+
+    Raises:
+        ConfigurationError: No cell can be tuned, or a search space is wrong.
+    """
+    found: dict[tuple[str, str], Plan] = {}
+    for cell in cells:
+        key = cell.place, cell.method
+        if cell in grid.unavailable or cell.preset != BASE or cell.fields or key in found:
+            continue
+        if searched(cell):
+            found[key] = _plan(grid, cell)
+    if not found:
+        raise ConfigurationError(
+            f"grid {grid.name}: no cell to tune: a learning method with something to search "
+            f"([search.all] of its hyperparameters), preset {BASE!r}, no fields of its own"
+        )
+    places = list(dict.fromkeys(place for place, _ in found))
+    order = sorted(found.values(), key=lambda p: (places.index(p.place), p.parent is not None))
+    return tuple(order)
+
+
+def searched(cell: Cell) -> bool:
+    """Say whether a cell's method has hyperparameters to search."""
+    return METHODS[cell.method].learns and bool(search_space(cell.method, cell.scenario))
+
+
+def _plan(grid: Grid, cell: Cell) -> Plan:
+    alike = [c.seed for c in grid.cells if replace(c, seed=cell.seed) == cell]
+    longest = _longest_episode(cell.scenario, cell.options)
+    return Plan(
+        name=f"{grid.name}/{cell.place}/{cell.method}",
+        place=cell.place,
+        cell=replace(cell, budget=_in_steps(cell.budget, longest)),
+        seeds=tuple(sorted(alike)) if grid.tuning else SEEDS,
+        space=search_space(cell.method, cell.scenario),
+        max_steps=longest,
+        parent=inherits(cell.method),
+        inherited={},
+    )
+
+
+@cache
+def _longest_episode(scenario: str, options: Named) -> int:
+    return SCENARIOS[scenario](**dict(options)).spec.max_steps
+
+
+def _in_steps(budget: Budget, longest: int) -> Budget:
+    """Return a budget in environment steps alone: its own, or those of full episodes."""
+    return replace(budget, steps=budget.steps or budget.episodes * longest, episodes=1)

@@ -1,0 +1,138 @@
+"""One study: which trial comes next, what became of the others, and what all may cost."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.trial import TrialState
+
+from harness.errors import ConfigurationError
+from harness.files import is_held, storing
+from harness.tune.budget import affordable
+from harness.tune.identity import difference, identity
+from harness.tune.plan import BASE, Plan
+from harness.tune.proposing import JointTPE, decoded, distribution, encoded, proposal_seed
+from harness.tune.reading import ATTEMPT, Reader, counts
+from harness.tune.storage import load, open_storage
+from harness.tune.study_files import StudyFiles, locked
+from harness.tune.task import Task
+from harness.tune.trial import Attempt, Fate, Trial, best
+
+FIRST = ("paper", BASE)  # presets that are tried before anything is proposed
+_RETRY, _BUDGET, _IDENTITY = "retry_of", "budget", "identity"
+
+
+class Study:
+    """A study in Optuna's storage; several processes may work on it at the same time.
+
+    Args:
+        plan: What it compares.
+        files: Where it is kept.
+        url: A database in place of its journal.
+
+    Raises:
+        ConfigurationError: Under its name there is a study of something else, or its journal is
+            damaged or locked.
+        StorageError: The folder cannot be written.
+    """
+
+    def __init__(self, plan: Plan, files: StudyFiles, url: str | None = None) -> None:
+        self.plan, self.files = plan, files
+        self._reader = Reader(len(plan.seeds))
+        self._distributions = {name: distribution(knob) for name, knob in plan.space.items()}
+        storage = open_storage(files, url)
+        with locked(self.files.choosing):
+            self._study = load(storage, plan.name, maximize=plan.maximize)
+            self._identify()
+
+    @property
+    def budget(self) -> int:
+        """What it may use [environment steps]."""
+        return int(self.notes.get(_BUDGET, 0))
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What is kept beside the trials."""
+        return self._study.user_attrs
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep something beside the trials."""
+        with storing(self.files.journal):
+            self._study.set_user_attr(name, value)
+
+    def grant(self, steps: int) -> None:
+        """Let it use so many environment steps in all; less than before changes nothing."""
+        with locked(self.files.choosing):
+            if steps > self.budget:
+                self.note(_BUDGET, steps)
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Return its trials; of interrupted ones only what they go on as."""
+        return self._reader.read(self._study.get_trials(deepcopy=False))
+
+    def best(self) -> Trial | None:
+        """Return its best complete trial."""
+        return best(self.trials(), maximize=self.plan.maximize)
+
+    def next(self) -> Task | None:
+        """Return the next trial to run, or none if the budget pays for no more.
+
+        Interrupted trials go on first; then presets are tried as they are, then what is proposed.
+        """
+        with locked(self.files.choosing), storing(self.files.journal):
+            self._take_back_orphans()
+            trials = self.trials()
+            waiting = next((trial for trial in trials if trial.fate is Fate.WAITING), None)
+            if waiting is not None:
+                return self._ask(waiting.attempt)
+            seeds = affordable(self.plan, self.budget, trials)
+            if not seeds:
+                return None
+            tried = {trial.attempt.preset for trial in trials}
+            for preset in FIRST:
+                if preset not in tried:
+                    knobs = self.plan.preset_knobs(preset)
+                    attempt = Attempt(preset=preset, knobs=knobs, seeds=seeds)
+                    self._enqueue(attempt, {ATTEMPT: attempt.record()})
+                    return self._ask(attempt)
+            return self._propose(seeds, len(trials))
+
+    def _propose(self, seeds: tuple[int, ...], n_trials: int) -> Task:
+        space, seed = self.plan.space, proposal_seed(self.plan.name, n_trials)
+        self._study.sampler = JointTPE(self._distributions, seed)
+        asked = self._study.ask(self._distributions)
+        knobs = {name: decoded(space[name], value) for name, value in asked.params.items()}
+        attempt = Attempt(preset=None, knobs=knobs, seeds=seeds)
+        asked.set_user_attr(ATTEMPT, attempt.record())  # from here on it counts
+        return Task(self.plan, self.files, asked, attempt)
+
+    def _ask(self, attempt: Attempt) -> Task:
+        asked = self._study.ask({name: self._distributions[name] for name in attempt.knobs})
+        return Task(self.plan, self.files, asked, attempt)
+
+    def _enqueue(self, attempt: Attempt, attributes: Mapping[str, Any]) -> None:
+        params = {name: encoded(value) for name, value in attempt.knobs.items()}
+        self._study.enqueue_trial(params, user_attrs=dict(attributes))
+
+    def _take_back_orphans(self) -> None:
+        """Let trials whose process is gone go on under another number, with the runs they have."""
+        trials = self._study.get_trials(deepcopy=False)
+        retried = {t.user_attrs.get(_RETRY) for t in trials}
+        for t in trials:
+            if t.state is not TrialState.RUNNING or is_held(lock := self.files.trial(t.number)):
+                continue
+            if counts(t) and t.number not in retried:
+                attempt = Attempt.from_record(t.user_attrs[ATTEMPT])
+                self._enqueue(attempt, {**t.user_attrs, _RETRY: t.number})
+            self._study.tell(t.number, state=TrialState.FAIL)
+            lock.unlink(missing_ok=True)
+
+    def _identify(self) -> None:
+        wanted, stands = identity(self.plan), self.notes.get(_IDENTITY)
+        if stands is None:
+            self.note(_IDENTITY, wanted)
+        elif differs := difference(stands, wanted):
+            raise ConfigurationError(
+                f"study {self.plan.name} ({self.files.journal}) differs in {differs}. Its trials "
+                "cannot be compared with new ones: move it aside, or take other --results or "
+                "--storage"
+            )

@@ -19,7 +19,7 @@ def simulators_without_numba() -> list[str]:
     return [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in sorted(modules)
-        if "numba" not in path.read_text() and "engine" not in path.parts
+        if "numba" not in path.read_text() and "traffic" not in path.parts
     ]
 
 

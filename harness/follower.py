@@ -10,6 +10,7 @@ from harness.executor import Job, View
 from harness.files import Failure
 from harness.grid import Grid
 from harness.outcome import Outcome
+from harness.projection import variant_family
 from harness.table import done_by_variant
 from harness.tracker import Tracker, TrackingError
 
@@ -81,6 +82,6 @@ class Follower:
                 cells = [cell for cell in noted if cell is not None]
                 for results in done_by_variant(self._grid, cells, self._results):
                     tracker = tracker or self._open(self._grid, self._results)
-                    tracker.update(results)
+                    tracker.update(variant_family(self._grid.name, results))
         except TrackingError as error:
             self._view.say(f"not tracked: {error}; {CATCH_UP}")

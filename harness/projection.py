@@ -3,9 +3,10 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,19 +51,57 @@ class Entry:
     end_ms: int
 
 
+class Member(NamedTuple):
+    """An entry below another, made only where the tracker lacks it."""
+
+    fingerprint: str
+    entry: Callable[[], Entry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """An entry and those below it.
+
+    Attributes:
+        place: Part of what it is found by, a tag of all its entries.
+        variant: The other part.
+        fingerprint: Hash of what the entry above rests on.
+        above: Makes that entry.
+        members: The entries below, by tag ``cell_id``.
+    """
+
+    place: str
+    variant: str
+    fingerprint: str
+    above: Callable[[], Entry]
+    members: Mapping[str, Member]
+
+
+def variant_family(grid: str, results: Sequence[RunResult]) -> Family:
+    """Return the entries of a variant and of its runs."""
+    cell = results[0].cell
+    return Family(
+        place=cell.place,
+        variant=cell.variant,
+        fingerprint=variant_fingerprint(results),
+        above=partial(variant_entry, grid, results),
+        members={r.cell.id: Member(r.fingerprint, partial(seed_entry, grid, r)) for r in results},
+    )
+
+
 def seed_entry(grid: str, result: RunResult) -> Entry:
     """Return the entry of one run: its settings, its curve over environment steps, its costs."""
     cell = result.cell
     tables = {"options": all_options(cell), "config": result.config, "method": result.method}
     params = {
-        f"{table}.{k}": _text(v) for table, content in tables.items() for k, v in content.items()
+        f"{table}.{k}": as_text(v) for table, content in tables.items() for k, v in content.items()
     }
     start_ms, end_ms = _times_ms(result)
     return Entry(
         name=f"seed={cell.seed} {cell.place}/{cell.variant}",  # in a narrow column the seed counts
         tags=_shared_tags(grid, result) | {"role": "seed"} | _identity(result),
         params=_shared_params(result) | {"seed": str(cell.seed)} | params,
-        points=[point._replace(name=_metric_name(point.name)) for point in _points(result)],
+        points=[point._replace(name=metric_name(point.name)) for point in _points(result)],
         files=seed_files(result),
         fingerprint=result.fingerprint,
         start_ms=start_ms,
@@ -79,7 +118,7 @@ def variant_entry(grid: str, results: Sequence[RunResult]) -> Entry:
         tags=_shared_tags(grid, first) | {"role": "variant"},
         params=_shared_params(first),
         points=[
-            Point(_metric_name(f"final/{name}"), float(np.mean(values)), 0)
+            Point(metric_name(f"final/{name}"), float(np.mean(values)), 0)
             for name, values in finals.items()
         ],
         files=variant_files(results),
@@ -103,7 +142,7 @@ def _identity(result: RunResult) -> dict[str, str]:
     origins = {name: result.provenance.get(name) for name in _ORIGINS}
     origins |= {f"version.{k}": v for k, v in result.provenance.get("packages", {}).items()}
     origins["mlflow.source.git.commit"] = origins["commit"]  # MLflow has a column for it
-    known = {name: _text(value) for name, value in origins.items() if value is not None}
+    known = {name: as_text(value) for name, value in origins.items() if value is not None}
     return {"cell_id": result.cell.id, "label": result.cell.label} | known
 
 
@@ -111,7 +150,7 @@ def _shared_params(result: RunResult) -> dict[str, str]:
     """Return what the seeds of a variant share for good."""
     cell = result.cell
     names = ("scenario", "place", "method", "variant", "preset")
-    budget = {f"budget.{name}": _text(value) for name, value in asdict(cell.budget).items()}
+    budget = {f"budget.{name}": as_text(value) for name, value in asdict(cell.budget).items()}
     return {name: getattr(cell, name) for name in names} | budget
 
 
@@ -133,10 +172,11 @@ def _times_ms(result: RunResult) -> tuple[int, int]:
     return round(1000 * (end - result.provenance["wall_s"])), round(1000 * end)
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Write the value of a parameter."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _metric_name(name: str) -> str:
+def metric_name(name: str) -> str:
     """Replace what MLflow allows in no metric's name."""
     return re.sub(r"[^\w\-. :/]", "_", name)

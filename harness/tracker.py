@@ -12,8 +12,7 @@ from typing import Literal, TypeAlias
 from filelock import FileLock
 
 from harness.grid import Grid
-from harness.projection import seed_entry, variant_entry, variant_fingerprint
-from harness.result import RunResult
+from harness.projection import Family
 from harness.tracking import Experiment, Stored
 from harness.tracking_setup import INSTALL, installed, tracking_uri
 
@@ -25,11 +24,12 @@ class TrackingError(Exception):
 
 
 class Tracker:
-    """What MLflow has of a grid.
+    """What MLflow has of a grid: an experiment of its results, or one of its studies.
 
     Args:
         grid: Whose results.
         results: Folder of the results of all grids.
+        part: What follows the grid's name in that of the experiment: nothing or ``/tune``.
 
     Attributes:
         uri: Where it is.
@@ -38,53 +38,55 @@ class Tracker:
         TrackingError: MLflow is not installed, cannot be reached or is broken.
     """
 
-    def __init__(self, grid: Grid, results: Path) -> None:
-        self.uri, self._grid = tracking_uri(results), grid.name
+    def __init__(self, grid: Grid, results: Path, part: str = "") -> None:
+        self.uri = tracking_uri(results)
         self._lock = FileLock(results / "mlflow.lock")  # two at once would make everything twice
         if not installed():
             raise TrackingError(f"MLflow is not installed: {INSTALL}")
         with self._writing():
             results.mkdir(parents=True, exist_ok=True)
             with self._lock:
-                self._experiment = Experiment(grid, results)
+                self._experiment = Experiment(f"{grid.name}{part}", grid.description, results)
 
-    def update(self, results: Sequence[RunResult]) -> list[Fate]:
-        """Bring the runs of a variant in line with its results; a second time adds nothing.
+    def update(self, family: Family) -> list[Fate]:
+        """Bring an entry and those below it in line; a second time adds nothing.
 
         A run whose fingerprint is another one is thrown away, as is one that was left half
         written.
 
         Args:
-            results: The valid results of one place and variant.
+            family: The valid results of a variant, or a study and its trials.
 
         Returns:
-            What became of each.
+            What became of each entry below.
 
         Raises:
             TrackingError: The tracker cannot be reached or is broken.
         """
         with self._writing(), self._lock:
-            there = self._experiment.runs(results[0].cell.place, results[0].cell.variant)
+            there = self._experiment.runs(family.place, family.variant)
             above = next((run for run in there if run.cell_id is None), None)
-            if above is not None and above.fingerprint == variant_fingerprint(results):
-                return [self._put(result, there, above.run_id) for result in results]
-            entry = variant_entry(self._grid, results)
+            if above is not None and above.fingerprint == family.fingerprint:
+                return self._put(family, there, above.run_id)
+            entry = family.above()
             run_id = self._experiment.create(entry) if above is None else above.run_id
-            fates = [self._put(result, there, run_id) for result in results]
+            fates = self._put(family, there, run_id)
             self._experiment.fill(run_id, entry)
             return fates
 
-    def _put(self, result: RunResult, there: Sequence[Stored], above: str) -> Fate:
-        mine = [run for run in there if run.cell_id == result.cell.id]
-        good = [run for run in mine if run.fingerprint == result.fingerprint][:1]
-        for run in mine:
-            if run not in good:
-                self._experiment.discard(run.run_id)
-        if good:
-            return "kept"
-        entry = seed_entry(self._grid, result)
-        self._experiment.fill(self._experiment.create(entry, above), entry)
-        return "replaced" if mine else "added"
+    def _put(self, family: Family, there: Sequence[Stored], above: str) -> list[Fate]:
+        fates = list[Fate]()
+        for name, member in family.members.items():
+            mine = [run for run in there if run.cell_id == name]
+            good = [run for run in mine if run.fingerprint == member.fingerprint][:1]
+            for run in mine:
+                if run not in good:
+                    self._experiment.discard(run.run_id)
+            if not good:
+                entry = member.entry()
+                self._experiment.fill(self._experiment.create(entry, above), entry)
+            fates.append("kept" if good else "replaced" if mine else "added")
+        return fates
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """MLflow: the only module that imports it, and only when a tracker is opened.
 
-An experiment per grid, in it a run per variant, below it a run per seed.
+An experiment per grid, in it a run per variant, below it a run per seed; and one per grid that is
+tuned, in it a run per study, below it a run per trial.
 """
 
 import time
@@ -8,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.grid import Grid
 from harness.projection import Entry
 from harness.tracking_setup import ARTIFACTS, database, quiet, tracking_uri
 
@@ -33,27 +33,28 @@ class Stored(NamedTuple):
 
 
 class Experiment:
-    """The experiment of a grid.
+    """An experiment of a grid.
 
     Whatever MLflow and what it rests on may raise comes through.
 
     Args:
-        grid: Whose results.
+        name: Of the grid, and what of it where that is not its results.
+        description: What the grid is for.
         results: Folder of the results of all grids.
     """
 
-    def __init__(self, grid: Grid, results: Path) -> None:
-        uri, name = tracking_uri(results), f"ltos-bench/{grid.name}"
+    def __init__(self, name: str, description: str, results: Path) -> None:
+        uri, title = tracking_uri(results), f"ltos-bench/{name}"
         artifacts = results.absolute() / ARTIFACTS
         self._client = _connect(uri, database(results), artifacts)
-        found = self._client.get_experiment_by_name(name)
+        found = self._client.get_experiment_by_name(title)
         if found is not None:
             self._id = found.experiment_id
             return
         # A server keeps files itself; without one, MLflow would take the working directory.
-        place = (artifacts / grid.name).as_uri() if uri.startswith("sqlite:") else None
-        tags = {"grid": grid.name, "mlflow.note.content": grid.description}
-        self._id = self._client.create_experiment(name, artifact_location=place, tags=tags)
+        place = (artifacts / name).as_uri() if uri.startswith("sqlite:") else None
+        tags = {"mlflow.note.content": description}
+        self._id = self._client.create_experiment(title, artifact_location=place, tags=tags)
 
     def runs(self, place: str, variant: str) -> list[Stored]:
         """Return the runs of a variant, its own and those of its seeds, the trash left out."""

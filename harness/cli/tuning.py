@@ -54,6 +54,16 @@ MatchedOption = Annotated[
     ),
 ]
 
+TrackOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--track/--no-track",
+        show_default=False,
+        help="Show studies and trials in MLflow. [default: if MLFLOW_TRACKING_URI is set, or "
+        "mlflow.db is in the folder of results]",
+    ),
+]
+
 
 @app.command()
 def tune(
@@ -65,6 +75,7 @@ def tune(
     write: WriteOption = None,
     matched_snr: MatchedOption = False,
     storage: StorageOption = None,
+    track: TrackOption = None,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),
     jobs: JobsOption = None,
@@ -96,5 +107,6 @@ def tune(
         storage=storage,
         write=write,
         matched_snr=matched_snr,
+        track=track,
     )
     raise typer.Exit(tune_grid(Request(grid, only, results, as_json=as_json), reports, wishes))

@@ -12,6 +12,7 @@ from harness.commands.steps import steps
 from harness.errors import ConfigurationError
 from harness.export import write_marl_eval, write_tables
 from harness.grid import Grid, load_grid
+from harness.projection import variant_family
 from harness.select import select
 from harness.status import State
 from harness.table import Run, done_by_variant, load_runs
@@ -73,7 +74,7 @@ def _track(request: Request, grid: Grid, runs: Sequence[Run]) -> tuple[dict[str,
     try:
         tracker = Tracker(grid, request.results)
         for results in steps(log, variants, len(variants), "exporting variants"):
-            fates.update(tracker.update(results))
+            fates.update(tracker.update(variant_family(grid.name, results)))
     except TrackingError as error:
         raise ConfigurationError(str(error)) from error
     counts = ", ".join(f"{n} {fate}" for fate, n in fates.items())

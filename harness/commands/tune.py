@@ -1,5 +1,6 @@
 """The command that searches hyperparameters, with the same budget for every method of a place."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,19 +17,24 @@ from harness.commands.request import (
     console,
     print_json,
 )
+from harness.commands.steps import steps
 from harness.commands.wishes import Wishes
 from harness.errors import ConfigurationError
 from harness.executor import interrupts
 from harness.files import StorageError, check_writable
 from harness.grid import Grid, load_grid
 from harness.select import select
+from harness.tracker import Tracker, TrackingError
+from harness.tracking_setup import INSTALL, in_use, installed
 from harness.tune.crew import crew
 from harness.tune.desk import Desk
 from harness.tune.live_view import LiveView
 from harness.tune.log_view import LogView
 from harness.tune.plan import Plan, plans
 from harness.tune.preset import write_preset
+from harness.tune.projection import PART, study_family
 from harness.tune.publishing import Publication
+from harness.tune.row import Row
 from harness.tune.session import Session
 from harness.tune.shelf import Shelf
 
@@ -37,9 +43,11 @@ _LEFT = -1  # to another process that works on the same studies
 
 def tune(request: Request, reports: Path, wishes: Wishes) -> int:
     """Tune what is to be tuned, and write what came of it."""
-    if not (wishes.tunes or wishes.write or wishes.matched_snr):
+    if wishes.track and not installed():
+        raise ConfigurationError(f"--track: MLflow is not installed: {INSTALL}")
+    if not (wishes.tunes or wishes.write or wishes.matched_snr or wishes.track):
         raise ConfigurationError(
-            "tune: give --trials or --budget, or --write or --matched-snr after tuning"
+            "tune: give --trials or --budget, or --write, --matched-snr or --track after tuning"
         )
     grid, log = load_grid(request.grid), console(stderr=True)
     chosen = plans(grid, select(grid.cells, request.only))
@@ -104,8 +112,24 @@ def _publish(
         rows = [row for row in published.ledger.rows if row.plan.name in names]
         pairs = write_preset(wishes.write, rows)
         log.print(f"written: {wishes.write}: {', '.join(pairs)}", soft_wrap=True)
+    if in_use(request.results) if wishes.track is None else wishes.track:
+        _track(grid, request.results, published.ledger.rows, log)
     if request.as_json:
         print_json(published.ledger.record())
     for fault in published.ledger.faults:
         log.print(f"check: {fault}", style="yellow", markup=False, soft_wrap=True)
     return CHECK_FAILED if published.ledger.faults else OK
+
+
+def _track(grid: Grid, results: Path, rows: Sequence[Row], log: Console) -> None:
+    """Show studies in MLflow; a tracker that fails costs nothing but what it would show."""
+    fates = Counter(added=0, replaced=0, kept=0)
+    try:
+        tracker = Tracker(grid, results, PART)
+        for row in steps(log, rows, len(rows), "tracking studies"):
+            fates.update(tracker.update(study_family(grid.name, row)))
+    except TrackingError as error:
+        log.print(f"not tracked: {error}; `tune --track` catches up", markup=False, soft_wrap=True)
+        return
+    counts = ", ".join(f"{n} {fate}" for fate, n in fates.items())
+    log.print(f"{tracker.uri}: trials: {counts}", markup=False, soft_wrap=True)

@@ -19,6 +19,7 @@ class Wishes:
         storage: A database in place of journals.
         write: Where preset ``tuned`` goes.
         matched_snr: Whether to run fixed LToS and NeurComm at matched levels.
+        track: Whether studies go to MLflow; None: if there is a tracker.
     """
 
     trials: int | None
@@ -28,6 +29,7 @@ class Wishes:
     storage: str | None
     write: Path | None
     matched_snr: bool
+    track: bool | None
 
     @property
     def tunes(self) -> bool:

@@ -36,7 +36,7 @@ class Ledger:
         return {
             "grid": self.grid,
             "faults": list(self.faults),
-            "studies": [_row_record(row) for row in self.rows],
+            "studies": [row_record(row) for row in self.rows],
         }
 
     def text(self) -> str:
@@ -90,8 +90,9 @@ def _unequal(place: str, rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _row_record(row: Row) -> dict[str, Any]:
-    trials = [_trial_record(trial) for trial in row.trials]
+def row_record(row: Row) -> dict[str, Any]:
+    """Return what the ledger says of a study as JSON can have it."""
+    trials = [trial_record(trial) for trial in row.trials]
     presets = {preset: row.score(preset) for preset in ("paper", "default")}
     return {
         "study": row.plan.name,
@@ -121,7 +122,8 @@ def _row_record(row: Row) -> dict[str, Any]:
     }
 
 
-def _trial_record(trial: Trial) -> Mapping[str, Any]:
+def trial_record(trial: Trial) -> Mapping[str, Any]:
+    """Return a trial as JSON can have it."""
     return {
         "number": trial.number,
         "fate": trial.fate,

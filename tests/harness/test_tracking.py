@@ -17,6 +17,7 @@ from harness.files import Failure
 from harness.follower import Follower
 from harness.grid import Grid
 from harness.outcome import Outcome
+from harness.projection import variant_family
 from harness.tracker import Tracker, TrackingError
 from harness.tracking_setup import in_use, tracking_uri
 from recorded import cell, result
@@ -37,6 +38,10 @@ GRID = Grid(name="mine", description="three seeds", tuning=False, cells=CELLS, u
 
 def done(of, final=0.97, **changes):
     return result(of, final, **{"provenance": HERE} | changes)
+
+
+def family(results):
+    return variant_family("mine", results)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +97,7 @@ def read(folder):
 def test_a_variant_is_a_run_and_each_seed_a_run_below_it(results):
     of = CELLS[0]
 
-    fates = Tracker(GRID, results).update([done(of), done(CELLS[1], final=0.5)])
+    fates = Tracker(GRID, results).update(family([done(of), done(CELLS[1], final=0.5)]))
 
     reader = read(results)
     runs = reader.runs()
@@ -115,7 +120,7 @@ def test_a_variant_is_a_run_and_each_seed_a_run_below_it(results):
 
 
 def test_curve_and_table_are_files_in_the_results_and_nothing_is_left_elsewhere(results, tmp_path):
-    Tracker(GRID, results).update([done(CELLS[0], final=0.5), done(CELLS[1])])
+    Tracker(GRID, results).update(family([done(CELLS[0], final=0.5), done(CELLS[1])]))
 
     reader = read(results)
     runs = reader.runs()
@@ -131,11 +136,11 @@ def test_curve_and_table_are_files_in_the_results_and_nothing_is_left_elsewhere(
 
 
 def test_a_second_time_adds_nothing(results):
-    Tracker(GRID, results).update([done(CELLS[0])])
+    Tracker(GRID, results).update(family([done(CELLS[0])]))
     reader = read(results)
     before = reader.runs()
 
-    fates = Tracker(GRID, results).update([done(CELLS[0])])
+    fates = Tracker(GRID, results).update(family([done(CELLS[0])]))
 
     after = reader.runs()
     assert fates == ["kept"]
@@ -148,9 +153,9 @@ def test_a_second_time_adds_nothing(results):
 
 def test_another_fingerprint_replaces_the_run_and_the_old_one_is_in_the_trash(results):
     tracker = Tracker(GRID, results)
-    tracker.update([done(CELLS[0], final=0.5), done(CELLS[1])])
+    tracker.update(family([done(CELLS[0], final=0.5), done(CELLS[1])]))
 
-    fates = tracker.update([done(CELLS[0], final=0.9, fingerprint="new"), done(CELLS[1])])
+    fates = tracker.update(family([done(CELLS[0], final=0.9, fingerprint="new"), done(CELLS[1])]))
 
     reader = read(results)
     runs, trash = reader.runs(), reader.runs(trash=True)
@@ -162,9 +167,11 @@ def test_another_fingerprint_replaces_the_run_and_the_old_one_is_in_the_trash(re
 
 
 def test_a_seed_that_comes_later_joins_the_others(results):
-    Tracker(GRID, results).update([done(CELLS[0], final=0.5)])
+    Tracker(GRID, results).update(family([done(CELLS[0], final=0.5)]))
 
-    fates = Tracker(GRID, results).update([done(of, final=0.5 + n) for n, of in enumerate(CELLS)])
+    fates = Tracker(GRID, results).update(
+        family([done(of, final=0.5 + n) for n, of in enumerate(CELLS)])
+    )
 
     runs = read(results).runs()
     below = [run for name, run in runs.items() if name.startswith("seed=")]
@@ -178,10 +185,10 @@ def test_a_run_that_was_left_half_written_is_written_again(results, monkeypatch)
     tracker = Tracker(GRID, results)
     monkeypatch.setattr(tracker._experiment._client, "log_text", dies)
     with pytest.raises(TrackingError, match="no room"):
-        tracker.update([done(CELLS[0])])
+        tracker.update(family([done(CELLS[0])]))
     monkeypatch.undo()
 
-    fates = tracker.update([done(CELLS[0])])
+    fates = tracker.update(family([done(CELLS[0])]))
 
     runs = read(results).runs()
     assert fates == ["replaced"]
@@ -197,7 +204,7 @@ def test_two_results_of_one_name_in_two_grids_are_two_experiments(results):
     other = replace(GRID, name="yours")
 
     for grid in (GRID, other):
-        assert Tracker(grid, results).update([done(CELLS[0])]) == ["added"]
+        assert Tracker(grid, results).update(family([done(CELLS[0])])) == ["added"]
 
     names = {experiment.name for experiment in read(results).client.search_experiments()}
     assert names >= {"ltos-bench/mine", "ltos-bench/yours"}
@@ -273,10 +280,10 @@ class Told:
         self.threads.add(threading.current_thread().name)
         return self
 
-    def update(self, results):
+    def update(self, found):
         if self.error is not None:
             raise self.error
-        self.told.append([r.cell.seed for r in results])
+        self.told.append([name.rpartition("=")[2] for name in found.members])
 
 
 def settle(follower, of, state="done"):
@@ -292,7 +299,7 @@ def test_a_finished_cell_goes_to_the_tracker_with_its_variant_in_another_thread(
         follower.tick([])
         settle(follower, CELLS[1])
 
-    assert tracker.told == [[0, 1]]
+    assert tracker.told == [["0", "1"]]
     assert tracker.threads == {"tracking"}
     assert shown.settled_jobs == [CELLS[1]]
     assert shown.ticks == 1

@@ -118,7 +118,7 @@ def test_unequal_budgets_fail_the_command_and_the_report(call):
     code, out, log = call("report", "--grid", "small.toml", "--check", "--json")
     assert code == 3
     assert json.loads(out)["differences"] == []
-    assert "budgets differ" in json.loads(out)["faults"][0]
+    assert "budgets differ" in json.loads(out)["unfair"][0]
 
 
 def test_the_report_of_a_tuning_grid_is_its_ledger(call, here):
@@ -157,7 +157,7 @@ def test_the_preset_is_written_after_tuning_or_with_it(call, here):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "give --trials or --budget, or --write or --matched-snr after tuning"),
+        ((), "give --trials or --budget, or --write, --matched-snr or --track after tuning"),
         (("--trials", "2", "--budget", "9"), "--trials, --budget: give one of them"),
         (("--trials", "0"), "--trials"),
         (("--budget", "2999"), "--budget 2999: a trial of small/prisoner"),
@@ -295,3 +295,32 @@ def test_help_and_reports_without_studies_do_not_import_optuna(here):
             [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=env
         )
         assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:")  # SQLAlchemy's of MLflow
+def test_studies_are_parents_in_mlflow_and_trials_their_children(call, here, monkeypatch):
+    pytest.importorskip("mlflow", reason="MLflow is not installed")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    call(*tune("--trials", "4", "--only", "method=dqn"))
+
+    _, _, log = call("tune", "--grid", "small.toml", "--track")
+    _, _, again = call("tune", "--grid", "small.toml", "--track")
+
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{here}/results/mlflow.db")
+    (experiment,) = (e for e in client.search_experiments() if e.name != "Default")
+    runs = client.search_runs([experiment.experiment_id])
+    (study,) = (run for run in runs if run.data.tags["role"] == "study")
+    trials = [run for run in runs if run.data.tags["role"] == "trial"]
+    assert experiment.name == "ltos-bench/small/tune"
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {study.info.run_id}
+    assert f"{len(trials)} added, 0 replaced, 0 kept" in log
+    assert f"0 added, 0 replaced, {len(trials)} kept" in again
+    values = [run.data.metrics["value"] for run in trials if run.data.tags["fate"] == "complete"]
+    assert study.data.metrics["best"] == pytest.approx(max(values))
+    assert {run.data.params["preset"] for run in trials} == {"paper", "default", "proposed"}
+    assert [a.path for a in client.list_artifacts(study.info.run_id)] == [
+        "history.svg",
+        "values.json",
+    ]

@@ -58,7 +58,7 @@ def levels_of(rows: Sequence[Variant], label: str, metric: str) -> tuple[Level, 
         ]
         if SCENARIOS[row.cell.scenario].metric_info[metric].log:
             found = [level for level in found if level.value > 0]
-    return tuple(found)
+    return tuple(dict.fromkeys(found))  # tables and figures of a paper may state the same bound
 
 
 def point_of(row: Variant, label: str, metric: str, x: float, x_most: float) -> Point:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.claims import Claim
+from harness.published import Options
 from harness.report.numbers import NOTHING, interval_text
 from harness.report.place_runs import PlaceRuns, differences
 from harness.report.variants import title_of
@@ -77,13 +78,28 @@ def _pairs(
     for method in claim.methods:
         mine = _values(place, method, label, claim)
         for rival, options in claim.rivals:
-            there = (p for p in places if (p.name, p.options) == (place.name, options))
-            theirs = _values(next(there, None), rival, label, claim)
+            theirs = _rival_values(place, places, rival, options, label, claim)
             name = title_of(rival)
             if options != claim.options:
                 name += f" ({', '.join(f'{key}={value}' for key, value in options.items())})"
             pair = Pair(method=title_of(method), rival=name)
             yield _judged(place, claim, pair, differences(mine, theirs))
+
+
+def _rival_values(
+    place: PlaceRuns,
+    places: Sequence[PlaceRuns],
+    rival: str,
+    options: Options,
+    label: str,
+    claim: Claim,
+) -> Mapping[int, float]:
+    """Return a rival's values: here if its game is the same, else where that one was run."""
+    if options == place.options:
+        return _values(place, rival, label, claim)
+    there = [p for p in places if (p.name, p.options) == (place.name, options)]
+    found = (_values(p, rival, label, claim) for p in there)  # the same game, seen in several ways
+    return next((values for values in found if values), {})
 
 
 def _judged(place: PlaceRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "pairs"]) -> Pair:
@@ -100,8 +116,8 @@ def _judged(place: PlaceRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, 
     )
 
 
-def _values(place: PlaceRuns | None, method: str, label: str, claim: Claim) -> Mapping[int, float]:
-    row = place.row(method, label) if place is not None else None
+def _values(place: PlaceRuns, method: str, label: str, claim: Claim) -> Mapping[int, float]:
+    row = place.row(method, label)
     return row.by_seed(label, claim.metric, claim.when) if row is not None else {}
 
 

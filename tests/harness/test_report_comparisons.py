@@ -344,3 +344,16 @@ def test_pieces_of_text_are_written_each_in_its_way():
     text = markdown(Document(name="t", blocks=blocks))
 
     assert text == "**\\*2\\* runs** of a_b \\[x] left\n\n\\[x] done\n"
+
+
+def test_a_claim_is_judged_by_the_runs_that_see_the_game_alike(tmp_path):
+    plain = jungle(tmp_path, {"ltos": 0.3, "dgn": 0.5}, label="paper")
+    planes = {"options": (("planes", True),), "label": "default"}
+    seen = jungle(tmp_path, {"ltos": 0.9, "dgn": 0.7}, **planes)
+
+    text = report(tmp_path, [*plain, *seen])
+
+    tables = re.findall(r"^### Claims of the papers\n.*?(?=^#|\Z)", text, re.M | re.S)
+    (first, second) = (row(table, "LToS outperforms all other baselines") for table in tables)
+    assert (first[2], "DGN" in first[4]) == ("paper", True)  # does not hold
+    assert (second[2], "DGN" in second[3]) == ("default", True)  # holds

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from harness.cell import Cell
-from harness.status import Status
 from methods import METHODS
 
+# What a result says of where its time went: training, of that acting, simulating and learning.
+SECONDS = ("train_s", "act_s", "simulate_s", "learn_s", "evaluate_s")
 _STEPS_PER_EPISODE = 10  # a guess that only orders cells nobody has run yet
 _SECONDS_PER_STEP = 1e-3  # likewise
 _FIXED_S = 0.1  # of a cell that trains nothing
@@ -21,15 +22,15 @@ class Costs:
     method, then of the same method anywhere; without any it is a crude guess from the budget.
 
     Args:
-        statuses: Cells, those with results among them.
+        known: Cells with what they cost [processor seconds]; None where that is not known.
     """
 
-    def __init__(self, statuses: Iterable[Status]) -> None:
+    def __init__(self, known: Iterable[tuple[Cell, float | None]]) -> None:
         rates: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
-        for status in statuses:
-            if status.wall_s is not None:
-                for key in _keys(status.cell):
-                    rates[key].append(status.wall_s / _size(status.cell))
+        for cell, cpu_s in known:
+            if cpu_s is not None:
+                for key in _keys(cell):
+                    rates[key].append(cpu_s / _size(cell))
         self._rates = {key: float(np.mean(values)) for key, values in rates.items()}
 
     def expected_s(self, cell: Cell) -> float:

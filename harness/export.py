@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from harness.atomic import write_atomic, write_text
+from harness.cost import SECONDS
 from harness.errors import ConfigurationError
 from harness.marl_eval import marl_eval_tree
 from harness.table import CURVE_COLUMNS, Run, curve_table
@@ -20,7 +21,7 @@ from harness.table import CURVE_COLUMNS, Run, curve_table
 _CELL = ["place", "scenario", "variant", "method", "preset", "label", "seed"]
 CURVE = [*_CELL, *CURVE_COLUMNS[-5:]]
 _FACTS = ["hops", "centralized", "parameters", "floats_execution", "floats_training"]
-_COSTS = ["wall_s", "cpu_s", "train_s", "evaluate_s", "steps_per_s", "peak_memory_mb", "resumed"]
+_COSTS = ["wall_s", "cpu_s", *SECONDS, "steps_per_s", "peak_memory_mb", "resumed"]
 _ORIGINS = ["finished", "commit", "dirty", "cpu", "platform", "threads"]
 _PACKAGES = ["python", "torch", "numpy", "numba"]
 _TYPES = {

@@ -64,7 +64,7 @@ def assemble(
         rows: All its evaluations, as ``Training.advance`` returned them.
         cost: What ``Meter.read`` says.
     """
-    method, last = training.method, rows[-WINDOW:]
+    method, last, train_s = training.method, rows[-WINDOW:], training.seconds["train_s"]
     kept = ("evaluation", "episode", "step", "metrics", "train")
     return RunResult(
         cell=cell,
@@ -84,9 +84,8 @@ def assemble(
         | {
             "wall_s": round(cost["wall_s"], 3),
             "cpu_s": round(cost["cpu_s"], 3),
-            "train_s": round(training.train_s, 3),
-            "evaluate_s": round(training.evaluate_s, 3),
-            "steps_per_s": round(training.step / training.train_s, 1) if training.step else None,
+            **{name: round(spent, 3) for name, spent in training.seconds.items()},
+            "steps_per_s": round(training.step / train_s, 1) if training.step else None,
             "peak_memory_mb": round(cost["peak_bytes"] / 2**20, 1),
             "resumed": cost["resumed"],
             "finished": now(),

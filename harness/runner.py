@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.cell import Cell
+from harness.cost import SECONDS
 from harness.hparams import load_config
 from harness.seeding import Purpose, method_rngs, stream
 from methods import METHODS
@@ -32,8 +33,7 @@ class Training:
         episode: Training episodes played.
         step: Environment steps while training.
         evaluation: Evaluations made.
-        train_s: Seconds spent training.
-        evaluate_s: Seconds spent evaluating.
+        seconds: Spent training (of these: acting, simulating, learning) and evaluating.
     """
 
     def __init__(self, cell: Cell, parts: tuple[Scenario, Method] | None = None) -> None:
@@ -43,7 +43,7 @@ class Training:
         self._world = stream(cell.seed, Purpose.TRAIN_WORLD)
         self._act = stream(cell.seed, Purpose.TRAIN_ACT)
         self.episode = self.step = self.evaluation = 0
-        self.train_s = self.evaluate_s = 0.0
+        self.seconds = dict.fromkeys(SECONDS, 0.0)
 
     @property
     def done(self) -> bool:
@@ -75,8 +75,8 @@ class Training:
             "train": {name: float(np.mean(values)) for name, values in reported.items()},
             **self._evaluate(),
         }
-        self.train_s += trained - started
-        self.evaluate_s += time.perf_counter() - trained
+        self.seconds["train_s"] += trained - started
+        self.seconds["evaluate_s"] += time.perf_counter() - trained
         return row
 
     def _evaluation_due(self) -> bool:
@@ -84,11 +84,19 @@ class Training:
         return self.episode >= budget.episodes * share and self.step >= budget.steps * share
 
     def _train_episode(self, reported: defaultdict[str, list[float]]) -> None:
-        ts = self.scenario.reset(self._world)
+        ts, clock = self.scenario.reset(self._world), time.perf_counter
+        act_s = simulate_s = learn_s = 0.0
         while not ts.last:
+            started = clock()
             actions = self.method.act(ts, self._act, explore=True)
+            acted = clock()
             next_ts = self.scenario.step(actions)
-            for name, value in self.method.observe(ts, actions, next_ts).items():
+            simulated = clock()
+            learned = self.method.observe(ts, actions, next_ts)
+            act_s += acted - started
+            simulate_s += simulated - acted
+            learn_s += clock() - simulated
+            for name, value in learned.items():
                 if not math.isfinite(value):
                     raise FloatingPointError(
                         f"{name} is {value} at environment step {self.step + 1}, training "
@@ -98,6 +106,8 @@ class Training:
             ts = next_ts
             self.step += 1
         self.episode += 1
+        for name, spent in (("act_s", act_s), ("simulate_s", simulate_s), ("learn_s", learn_s)):
+            self.seconds[name] += spent
 
     def _evaluate(self) -> dict[str, Any]:
         played = [self._played_and_traced(k) for k in range(self.cell.budget.evaluation_episodes)]
@@ -145,8 +155,7 @@ class Training:
             "episode": self.episode,
             "step": self.step,
             "evaluation": self.evaluation,
-            "train_s": self.train_s,
-            "evaluate_s": self.evaluate_s,
+            "seconds": dict(self.seconds),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -156,7 +165,7 @@ class Training:
         set_generator_state(self._act, state["act"])
         self.episode, self.step = state["episode"], state["step"]
         self.evaluation = state["evaluation"]
-        self.train_s, self.evaluate_s = state["train_s"], state["evaluate_s"]
+        self.seconds = dict(state["seconds"])
 
 
 def build_method(cell: Cell, scenario: Scenario) -> Method:

@@ -39,14 +39,14 @@ class Status:
         cell: Which.
         state: What became of it.
         detail: Why, where there is something to say; else empty.
-        wall_s: What its result cost; None without a readable result.
+        cpu_s: What its result cost; None without a readable result.
         modified_ns: When the result was written; None without one.
     """
 
     cell: Cell
     state: State
     detail: str = ""
-    wall_s: float | None = None
+    cpu_s: float | None = None
     modified_ns: int | None = None
 
 
@@ -119,7 +119,7 @@ def _look(cell: Cell, folder: Path) -> Status:
         cell=cell,
         state=State.DONE if fresh else State.STALE,
         detail="" if fresh else "settings, data or code version changed since it was computed",
-        wall_s=result.provenance.get("wall_s"),
+        cpu_s=result.provenance.get("cpu_s"),
         modified_ns=modified_ns,
     )
 

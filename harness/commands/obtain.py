@@ -57,7 +57,7 @@ def _recalled(cell: Cell, folder: Path, log: Console) -> Training | None:
 
 def _train(grid: Grid, cell: Cell, folder: Path, log: Console) -> None:
     peers = [c for c in grid.cells if (c.place, c.variant) == (cell.place, cell.variant)]
-    costs = Costs(look(peers, grid.unavailable, folder))
+    costs = Costs((s.cell, s.cpu_s) for s in look(peers, grid.unavailable, folder))
     job = Job(cell=cell, expected_s=costs.expected_s(cell), for_policy=True)
     guess = "" if costs.known(cell) else ", a guess: nothing alike has run yet"
     log.print(

@@ -64,7 +64,7 @@ def record(status: Status) -> dict[str, Any]:
         "label": status.cell.label,
         "state": status.state,
         "detail": status.detail,
-        "wall_s": status.wall_s,
+        "cpu_s": status.cpu_s,
     }
 
 

@@ -44,7 +44,7 @@ def run(
     if track and not installed():
         raise ConfigurationError(f"--track: MLflow is not installed: {INSTALL}")
     grid, statuses, folder = request.load()
-    log, costs = console(stderr=True), Costs(statuses)
+    log, costs = console(stderr=True), Costs((s.cell, s.cpu_s) for s in statuses)
     jobs = [
         Job(cell=s.cell, expected_s=costs.expected_s(s.cell), replaces=s.modified_ns)
         for s in request.chosen(statuses)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def plan(request: Request) -> int:
     """Show every variant with the states of its cells, and what is to be computed."""
     grid, statuses, _ = request.load()
-    chosen, costs = request.chosen(statuses), Costs(statuses)
+    chosen, costs = request.chosen(statuses), Costs((s.cell, s.cpu_s) for s in statuses)
     expected = {s.cell: costs.expected_s(s.cell) for s in chosen}
     if request.as_json:
         cells = [record(s) | {"expected_s": expected.get(s.cell)} for s in statuses]
@@ -61,8 +61,8 @@ def plan(request: Request) -> int:
 def status(request: Request) -> int:
     """Show how far each variant is, what a cell of it costs, and what is to come."""
     grid, statuses, _ = request.load()
-    costs, left = Costs(statuses), to_run(statuses, None)
-    spent_s = sum((s.wall_s or 0.0 for s in statuses), 0.0)
+    costs, left = Costs((s.cell, s.cpu_s) for s in statuses), to_run(statuses, None)
+    spent_s = sum((s.cpu_s or 0.0 for s in statuses), 0.0)
     expected = {s.cell: costs.expected_s(s.cell) for s in statuses}
     left_s = sum((expected[s.cell] for s in left), 0.0)
     if request.as_json:

@@ -9,6 +9,7 @@ from harness.grid import Grid
 from harness.integrity import find_faults
 from harness.integrity.fault import Fault
 from harness.report.across import across_scenarios
+from harness.report.costs import costs_section
 from harness.report.document import Document, Heading, footnotes
 from harness.report.findings import findings
 from harness.report.header import header, overview
@@ -77,7 +78,7 @@ def build_report(grid: Grid, results: Path) -> Report:
         blocks += section(place, found[place.place])
     for study in find_studies([place.rows for place in places]):
         blocks += study_section(study)
-    blocks += [*across_scenarios(places), *soundness(runs, faults)]
+    blocks += [*across_scenarios(places), *costs_section(runs), *soundness(runs, faults)]
     if unavailable := unavailable_notes(runs):
         blocks += [Heading(2, "Not available"), *footnotes(unavailable)]
     document = Document(name=grid.name, blocks=tuple(blocks))

@@ -317,7 +317,7 @@ def test_plan_says_how_to_get_a_dataset_that_is_missing(call, here, monkeypatch)
 
 def test_status_shows_what_a_cell_costs_and_what_is_to_come(call, here):
     of = load_grid("mine.toml").cells[0]
-    result(of, provenance={"wall_s": 12.0}).save(here / "results/mine")
+    result(of, provenance={"cpu_s": 12.0}).save(here / "results/mine")
 
     _, out, _ = call("status", "--grid", "mine.toml")
     _, told, _ = call("status", "--grid", "mine.toml", "--json")

@@ -41,12 +41,12 @@ def test_a_cell_without_a_trace_is_missing(tmp_path):
 
 
 def test_a_cell_with_a_valid_result_is_done_and_its_cost_known(tmp_path):
-    result(CELLS[0], provenance={"wall_s": 12.5}).save(tmp_path)
+    result(CELLS[0], provenance={"cpu_s": 12.5}).save(tmp_path)
 
     status = state(tmp_path)
 
     assert status.state is State.DONE
-    assert status.wall_s == 12.5
+    assert status.cpu_s == 12.5
     assert status.modified_ns == CellFiles.of(tmp_path, CELLS[0]).result.stat().st_mtime_ns
 
 
@@ -205,19 +205,15 @@ def test_a_wrong_selection_is_refused_with_a_remedy(only, says):
     assert says in str(caught.value)
 
 
-def known(of, wall_s):
-    return Status(cell=of, state=State.DONE, wall_s=wall_s)
-
-
 def test_a_cell_is_expected_to_cost_what_its_like_cost():
-    costs = Costs([known(CELLS[0], 10.0), known(CELLS[1], 20.0), known(CELLS[2], 99.0)])
+    costs = Costs([(CELLS[0], 10.0), (CELLS[1], 20.0), (CELLS[2], 99.0)])
 
     assert costs.expected_s(cell("dqn", seed=7)) == pytest.approx(15.0)
     assert costs.known(cell("dqn", seed=7))
 
 
 def test_a_variant_nobody_ran_is_judged_by_its_method_and_then_by_its_budget():
-    costs = Costs([known(CELLS[0], 10.0)])
+    costs = Costs([(CELLS[0], 10.0), (CELLS[1], None)])
     variant = cell("dqn", fields=(("tau", 0.5),))
 
     assert costs.expected_s(variant) == pytest.approx(10.0)

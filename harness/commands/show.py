@@ -1,7 +1,6 @@
 """The commands that look and change nothing: plan and status; and report."""
 
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ from harness.tune.study_files import has_studies
 
 if TYPE_CHECKING:
     from harness.tune.publishing import Publication
+
+_NAMED = 10  # faults of the records, on the terminal
 
 
 def plan(request: Request) -> int:
@@ -131,8 +132,10 @@ def report(
     else:
         for line in lines:
             console().print(line, soft_wrap=True, markup=False)
-        for line in chain(map("{kind}: {where}: {detail}".format_map, faults), unfair):
+        for line in [*unfair, *map("{kind}: {where}: {detail}".format_map, faults[:_NAMED])]:
             console(stderr=True).print(line, soft_wrap=True, markup=False)
+        if more := len(faults[_NAMED:]):
+            console(stderr=True).print(f"and {more} more faults, named at the report's end")
     failed = unfair or (check and lines) or (strict and faults)
     return CHECK_FAILED if failed else OK
 

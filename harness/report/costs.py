@@ -34,8 +34,8 @@ def costs_section(runs: Sequence[Run]) -> list[Block]:
         groups.setdefault((run.cell.place, run.cell.method, run.cell.label), []).append(run)
     left = [run for run in asked if run.result is None]
     guessed = [run for run in left if not costs.known(run.cell)]
-    spent_s = sum(_cpu_s(run) or 0.0 for run in done)
-    left_s = sum(costs.expected_s(run.cell) for run in left)
+    spent_s = sum((_cpu_s(run) or 0.0 for run in done), 0.0)
+    left_s = sum((costs.expected_s(run.cell) for run in left), 0.0)
     return [
         Heading(2, "Costs"),
         Paragraph(
@@ -59,7 +59,7 @@ def _row(group: Sequence[Run], costs: Costs) -> tuple[str | Entry, ...]:
     found = [run.result for run in group if run.result is not None]
     mark = "" if costs.known(cell) else "~"
     each_s = float(np.mean([costs.expected_s(run.cell) for run in group]))
-    left_s = sum(costs.expected_s(cell) for cell in left)
+    left_s = sum((costs.expected_s(cell) for cell in left), 0.0)
     return (
         cell.place,
         title_of(cell.method),

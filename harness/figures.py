@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from harness.agent_marks import SIZE, agent_figure
 from harness.agent_plot import AgentPlot
 from harness.marks import draw_marks
-from harness.plot import LegendEntry, Plot
+from harness.plot import LegendEntry, Plot, Scale
 
 LEGEND, TITLE, SAMPLE = "legend", "title", "sample-"  # names of parts inside a drawing
 SETTINGS = {
@@ -103,12 +103,17 @@ def _top(plot: Plot) -> float:
     return _TITLE_GAP + _TITLE_LINE * len(_title(plot))
 
 
+def log_axis(axes: Axes, scale: Scale = "log") -> None:
+    """Give axes a logarithmic y axis with figures on it, not powers of ten."""
+    axes.set_yscale(scale)
+    axes.yaxis.set_major_formatter(lambda y, _: f"{y:,g}")
+    axes.yaxis.set_minor_formatter(_first_digits)
+    axes.tick_params(axis="y", which="minor", labelsize=7.0)
+
+
 def _scale(axes: Axes, plot: Plot) -> None:
     if plot.yscale != "linear":
-        axes.set_yscale(plot.yscale)
-        axes.yaxis.set_major_formatter(lambda y, _: f"{y:,g}")
-        axes.yaxis.set_minor_formatter(_first_digits)
-        axes.tick_params(axis="y", which="minor", labelsize=7.0)
+        log_axis(axes, plot.yscale)
     if plot.xscale == "linear":
         return
     axes.set_xscale(plot.xscale, **({"linscale": 0.4} if plot.xscale == "symlog" else {}))

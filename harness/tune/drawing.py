@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.figures import SETTINGS
+from harness.figures import SETTINGS, log_axis
 from harness.line_styles import method_style
 from harness.tune.pictures import History, Importances, Panels, Picture, Point, digest
 from harness.tune.snr import RATIO
@@ -43,6 +43,8 @@ def _draw_history(picture: History) -> Figure:
         every = max(len(x) // 6, 1)
         marks = (every * n // len(picture.lines), every)  # staggered: equal lines stay visible
         axes.plot(x, y, drawstyle="steps-post", markevery=marks, **_style(method))
+    if picture.log:
+        log_axis(axes)
     axes.set_xlabel("environment steps spent on trials")
     axes.set_ylabel(f"best {picture.ylabel} so far")
     _finish(axes, picture.title)

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from harness.tune.row import Row
 from harness.tune.trial import best
+from scenarios import SCENARIOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +18,13 @@ class History:
     Attributes:
         title: Over the axes.
         ylabel: Metric with unit.
+        log: Whether the metric has a logarithmic axis.
         lines: By method, environment steps and the best value so far, at the end of every trial.
     """
 
     title: str
     ylabel: str
+    log: bool
     lines: Mapping[str, Sequence[tuple[int, float]]]
 
 
@@ -82,10 +85,13 @@ def digest(picture: Picture) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def history(title: str, ylabel: str, rows: Sequence[Row]) -> History:
-    """Return how the best value of each study rose, if it has one."""
-    lines = {row.plan.method: _line(row) for row in rows}
-    return History(title=title, ylabel=ylabel, lines={m: line for m, line in lines.items() if line})
+def history(title: str, rows: Sequence[Row]) -> History:
+    """Return how the best value of each study of a place rose, if it has one."""
+    plan = rows[0].plan
+    info = SCENARIOS[plan.cell.scenario].metric_info[plan.metric]
+    lines = {row.plan.method: line for row in rows if (line := _line(row))}
+    ylabel = f"{plan.metric} [{info.unit}]"
+    return History(title=title, ylabel=ylabel, log=info.log, lines=lines)
 
 
 def importances(title: str, rows: Sequence[Row]) -> Importances:

@@ -47,7 +47,7 @@ def _study_entry(grid: str, row: Row) -> Entry:
         "resources/cpu_s": row.cpu_s,
     } | {f"importance/{name}": share for name, share in row.importances.items()}
     searched = {f"search.{name}": as_text(_range(plan.space[name])) for name in plan.space}
-    picture = history(f"{plan.name}: tuning", plan.metric, [row])
+    picture = history(f"{plan.name}: tuning", [row])
     return Entry(
         name=f"{plan.place}/{plan.method}",
         tags=_tags(grid, row) | {"role": "study"},

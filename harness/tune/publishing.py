@@ -16,7 +16,6 @@ from harness.tune.plan import Plan, plans
 from harness.tune.row import Row
 from harness.tune.study_files import FOLDER
 from harness.tune.tables import study_tables
-from scenarios import SCENARIOS
 
 
 class Publication:
@@ -103,9 +102,7 @@ def _sections(
 
 
 def _pictures(place: str, rows: Sequence[Row]) -> Mapping[str, Picture]:
-    plan = rows[0].plan
-    info = SCENARIOS[plan.cell.scenario].metric_info[plan.metric]
-    risen = history(f"{place}: tuning", f"{plan.metric} [{info.unit}]", rows)
+    risen = history(f"{place}: tuning", rows)
     mattered = importances(f"{place}: what mattered", rows)
     found: dict[str, Picture] = {f"{place}-history.svg": risen} if risen.lines else {}
     return found | ({f"{place}-importances.svg": mattered} if mattered.shares else {})

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -63,9 +64,14 @@ def history(grid: Path, results: Path) -> dict[str, list[tuple[object, ...]]]:
             (t.attempt, t.fate, {s: (r.value, r.steps, r.failure) for s, r in t.runs.items()})
             for t in study.trials()
         ]
-        + [tuple(sorted((k, v["value"]) for k, v in study.notes.items() if "unseen" in k))]
+        + [tuple(sorted((whose(k), v["value"]) for k, v in study.notes.items() if "unseen" in k))]
         for study in Shelf(load_grid(grid), results).begun()
     }
+
+
+def whose(note: str) -> str:
+    """The name of a score on an unseen seed, without the number of the trial it is of."""
+    return re.sub(r"^unseen\.\d+\.", "unseen.tuned.", note)
 
 
 def look(grid: Path, results: Path) -> tuple[int, int]:

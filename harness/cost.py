@@ -19,7 +19,8 @@ class Costs:
     """Expected seconds of a cell on one core.
 
     Known results of the same place and variant count first, then those of the same scenario and
-    method, then of the same method anywhere; without any it is a crude guess from the budget.
+    method. Else it is a guess: what the method cost elsewhere, times what others cost here over
+    what they cost there; without any such, a crude one from the budget.
 
     Args:
         known: Cells with what they cost [processor seconds]; None where that is not known.
@@ -36,11 +37,24 @@ class Costs:
     def expected_s(self, cell: Cell) -> float:
         """Return what a cell will probably cost [s]."""
         known = (self._rates[key] for key in _keys(cell) if key in self._rates)
-        return next(known, _SECONDS_PER_STEP) * _size(cell)
+        rate = next(known, None)
+        return (self._guess(cell) if rate is None else rate) * _size(cell)
 
     def known(self, cell: Cell) -> bool:
         """Say whether the expectation rests on runs of the same scenario, not on a guess."""
-        return any(key in self._rates for key in _keys(cell)[:2])
+        return any(key in self._rates for key in _keys(cell))
+
+    def _guess(self, cell: Cell) -> float:
+        """Return the rate of a method that was never run on a scenario [s per step]."""
+        rates = {key[::2]: rate for key, rate in self._rates.items() if len(key) == 3}
+        found = [
+            rate * rates[cell.scenario, other] / rates[there, other]
+            for (there, method), rate in rates.items()
+            if method == cell.method
+            for scenario, other in rates
+            if scenario == cell.scenario and (there, other) in rates
+        ]
+        return float(np.median(found)) if found else _SECONDS_PER_STEP
 
 
 def duration(seconds: float) -> str:
@@ -52,7 +66,7 @@ def duration(seconds: float) -> str:
 
 
 def _keys(cell: Cell) -> tuple[tuple[str, ...], ...]:
-    return (cell.place, cell.variant), (cell.scenario, "", cell.method), ("", cell.method)
+    return (cell.place, cell.variant), (cell.scenario, "", cell.method)
 
 
 def _size(cell: Cell) -> float:

@@ -221,6 +221,16 @@ def test_a_variant_nobody_ran_is_judged_by_its_method_and_then_by_its_budget():
     assert not costs.known(cell("dgn"))
 
 
+def test_a_method_new_to_a_scenario_is_guessed_from_what_others_cost_there():
+    known = [cell("dqn"), cell("dgn"), cell("dqn", scenario="jungle")]
+    costs = Costs(zip(known, (10.0, 30.0, 200.0), strict=True))
+
+    new = cell("dgn", scenario="jungle")
+
+    assert costs.expected_s(new) == pytest.approx(3 * 200.0)
+    assert not costs.known(new)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.4, "0 s"), (99.0, "99 s"), (120.0, "2 min"), (11_100.0, "3 h 05")]
 )

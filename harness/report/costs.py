@@ -88,4 +88,5 @@ def _learns(run: Run) -> bool:
 
 
 def _cpu_s(run: Run) -> float | None:
-    return None if run.result is None else run.result.provenance.get("cpu_s")
+    cpu_s = None if run.result is None else run.result.provenance.get("cpu_s")
+    return None if cpu_s is None else float(cpu_s)

@@ -457,8 +457,9 @@ def test_several_places_are_told_apart_in_an_overview(tmp_path):
 
     text = build_report(grid(*cells), tmp_path).text
 
-    assert row(text, "prisoner") == ["prisoner", "1", "0"]
-    assert row(text, "prisoner,max_steps=20") == ["prisoner,max_steps=20", "0", "1"]
+    overview = text.split("\n## ")[0]
+    assert row(overview, "prisoner") == ["prisoner", "1", "0"]
+    assert row(overview, "prisoner,max_steps=20") == ["prisoner,max_steps=20", "0", "1"]
     assert main_row(text.split("## prisoner,max_steps=20")[1], "DQN")[1] == ""
 
 

@@ -11,20 +11,14 @@ from rich.text import Text
 
 from harness.cost import duration
 from harness.executor import Job
-from harness.log_view import LogView, grid_text
+from harness.log_view import EventLog, LogView, grid_text
 from harness.progress import Board
 
 
-class LiveView(LogView):
-    """A bar for the grid and one per running cell, below the log of what has ended."""
+class Drawing(EventLog):
+    """What a view draws below its log while it is open, and wipes away in the end."""
 
-    def __init__(self, board: Board, console: Console) -> None:
-        super().__init__(board, console)
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> "LiveView":
-        self._live.start()
-        return self
+    _live: Live
 
     def __exit__(
         self,
@@ -34,6 +28,18 @@ class LiveView(LogView):
     ) -> None:
         self._live.update(Text(""), refresh=True)
         self._live.stop()
+
+
+class LiveView(Drawing, LogView):
+    """A bar for the grid and one per running cell, below the log of what has ended."""
+
+    def __init__(self, board: Board, console: Console) -> None:
+        LogView.__init__(self, board, console)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> "LiveView":
+        self._live.start()
+        return self
 
     def tick(self, running: Sequence[Job]) -> None:
         """Draw the state of things."""

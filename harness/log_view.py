@@ -1,7 +1,7 @@
 """What `run` shows where no terminal is: plain lines."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -17,15 +17,18 @@ HEARTBEAT_S = 60.0
 _STYLES = {"failed": "bold red", "warning": "yellow", "done": "green"}
 
 
-class LogView:
-    """One line per event, and one a minute in between: for files, pipes and CI."""
+class EventLog:
+    """Lines with the time of day, each under a tag, while a command runs.
 
-    def __init__(self, board: Board, console: Console) -> None:
-        self.board, self._console = board, console
+    Args:
+        console: Where to.
+        styles: How tags stand out.
+        width: Of the column of tags [characters].
+    """
+
+    def __init__(self, console: Console, styles: Mapping[str, str], width: int) -> None:
+        self._console, self._styles, self._width = console, styles, width
         self._last_beat = time.monotonic()
-
-    def __enter__(self) -> "LogView":
-        return self
 
     def __exit__(
         self,
@@ -34,12 +37,41 @@ class LogView:
         trace: TracebackType | None,
     ) -> None: ...
 
+    def say(self, text: str) -> None:
+        """Log a remark."""
+        self._line("note", text)
+
+    def _beats(self) -> bool:
+        """Say whether a sign of life is due, at most once a minute."""
+        due = time.monotonic() - self._last_beat >= HEARTBEAT_S
+        if due:
+            self._last_beat = time.monotonic()
+        return due
+
+    def _line(self, tag: str, text: str) -> None:
+        line = Text.assemble(
+            (time.strftime("%H:%M:%S "), "dim"),
+            (f"{tag:<{self._width}}", self._styles.get(tag, "")),
+            text,
+        )
+        self._console.print(line, soft_wrap=True)
+
+
+class LogView(EventLog):
+    """One line per event, and one a minute in between: for files, pipes and CI."""
+
+    def __init__(self, board: Board, console: Console) -> None:
+        super().__init__(console, _STYLES, width=8)
+        self.board = board
+
+    def __enter__(self) -> "LogView":
+        return self
+
     def tick(self, running: Sequence[Job]) -> None:
         """Log the cells that were started, and a sign of life each minute."""
         for job in self.board.update(running):
             self._line("start", job.cell.id)
-        if time.monotonic() - self._last_beat >= HEARTBEAT_S:
-            self._last_beat = time.monotonic()
+        if self._beats():
             for progress in self.board.running.values():
                 self._line("running", _progress_text(progress))
             self._line("running", grid_text(self.board))
@@ -50,16 +82,6 @@ class LogView:
         of_all = f"[{self.board.n_settled}/{self.board.n_jobs}]"
         for tag, text in _settled_lines(job, what):
             self._line(tag, text if tag in ("warning", "stopped") else f"{text}  {of_all}")
-
-    def say(self, text: str) -> None:
-        """Log a remark."""
-        self._line("note", text)
-
-    def _line(self, tag: str, text: str) -> None:
-        line = Text.assemble(
-            (time.strftime("%H:%M:%S "), "dim"), (f"{tag:<8}", _STYLES.get(tag, "")), text
-        )
-        self._console.print(line, soft_wrap=True)
 
 
 def grid_text(board: Board) -> str:

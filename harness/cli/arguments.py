@@ -42,6 +42,16 @@ JobsOption = Annotated[
     typer.Option("-j", "--jobs", min=1, metavar="N", help="Cells at a time. [default: all cores]"),
 ]
 
+TrackOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--track/--no-track",
+        show_default=False,
+        help="Show what has finished in MLflow. [default: if MLFLOW_TRACKING_URI is set, or "
+        "mlflow.db is in the folder of results]",
+    ),
+]
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output, for other programs.")
 ]

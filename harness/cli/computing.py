@@ -13,6 +13,7 @@ from harness.cli.arguments import (
     JsonOption,
     OnlyOption,
     ResultsOption,
+    TrackOption,
     n_cores,
 )
 
@@ -44,16 +45,6 @@ TimeLimitOption = Annotated[
     float | None,
     typer.Option(
         min=0.001, metavar="SECONDS", help="A cell that takes longer in one go has failed."
-    ),
-]
-
-TrackOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--track/--no-track",
-        show_default=False,
-        help="Show finished cells in MLflow as they come in. [default: if MLFLOW_TRACKING_URI is "
-        "set, or mlflow.db is in the folder of results]",
     ),
 ]
 

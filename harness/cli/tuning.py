@@ -13,6 +13,7 @@ from harness.cli.arguments import (
     OnlyOption,
     ReportsOption,
     ResultsOption,
+    TrackOption,
     n_cores,
 )
 from harness.errors import ConfigurationError
@@ -51,16 +52,6 @@ MatchedOption = Annotated[
     typer.Option(
         "--matched-snr",
         help="Run fixed LToS and NeurComm at the same self-neighbor ratios and self shares.",
-    ),
-]
-
-TrackOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--track/--no-track",
-        show_default=False,
-        help="Show studies and trials in MLflow. [default: if MLFLOW_TRACKING_URI is set, or "
-        "mlflow.db is in the folder of results]",
     ),
 ]
 

@@ -32,7 +32,7 @@ def path(names: Sequence[str]) -> int:
     """Print the folder, or where the files of some datasets belong."""
     places = [place for known in chosen(names).values() for place in locations(known).values()]
     for place in places if names else [data_folder()]:
-        console().print(str(place), soft_wrap=True, markup=False)
+        console().print(str(place), soft_wrap=True)
     return OK
 
 
@@ -44,7 +44,7 @@ def fetch(names: Sequence[str], source: Path | None) -> int:
         for name in chosen(names):
             written = get(name, source, _Bars(progress).report)
             for place in written:
-                console().print(str(place), soft_wrap=True, markup=False)
+                console().print(str(place), soft_wrap=True)
             if not written:
                 log.print(f"{name}: here already", soft_wrap=True)
     return OK

@@ -48,7 +48,7 @@ def export(request: Request, form: Form, out: Path | None, *, allow_ragged: bool
         return OK
     left_out = ", ".join(f"{n} {state}" for state, n in states.items() if state != State.DONE)
     for line in [*said, *([f"without a valid result: {left_out}"] if left_out else [])]:
-        console().print(line, soft_wrap=True, markup=False)
+        console().print(line, soft_wrap=True)
     return OK
 
 

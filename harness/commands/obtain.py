@@ -51,7 +51,7 @@ def _recalled(cell: Cell, folder: Path, log: Console) -> Training | None:
     except DamagedCheckpoint as error:
         path = CellFiles.of(folder, cell).policy
         with storing(path):
-            log.print(f"{error}; moved to {move_aside(path).name}", soft_wrap=True, markup=False)
+            log.print(f"{error}; moved to {move_aside(path).name}", soft_wrap=True)
         return None
 
 
@@ -64,7 +64,6 @@ def _train(grid: Grid, cell: Cell, folder: Path, log: Console) -> None:
         f"{cell.id}: no policy is kept, so the cell is trained first; "
         f"about {duration(job.expected_s)}{guess}",
         soft_wrap=True,
-        markup=False,
     )
     live = log.is_terminal and not log.is_dumb_terminal
     with (LiveView if live else LogView)(Board([job], folder, 1), log) as view:
@@ -82,7 +81,7 @@ def _train(grid: Grid, cell: Cell, folder: Path, log: Console) -> None:
 def _check(summary: Summary, cell: Cell, log: Console) -> None:
     """End the command if the cell was not trained to its end."""
     if summary.obstacle:
-        log.print(f"error: {summary.obstacle}", style="bold red", markup=False, soft_wrap=True)
+        log.print(f"error: {summary.obstacle}", style="bold red", soft_wrap=True)
         raise typer.Exit(WRONG_USE)
     if summary.interrupted:
         log.print("interrupted: the same command goes on from here", soft_wrap=True)

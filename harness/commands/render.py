@@ -57,7 +57,7 @@ def render(order: Order) -> int:
     except KeyboardInterrupt:
         log.print("interrupted: no picture was written", soft_wrap=True)
         return INTERRUPTED
-    console().print(str(order.out), soft_wrap=True, markup=False)
+    console().print(str(order.out), soft_wrap=True)
     return OK
 
 

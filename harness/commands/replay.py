@@ -27,7 +27,7 @@ def replay(request: Request, cell_id: str, upto: int | None) -> int:
     if stale:
         log.print(STALE, soft_wrap=True)
     took = f"all of them took {result.provenance['wall_s']:,.0f} s when it was computed"
-    log.print(f"{cell.id}: {n} of {n_stored} evaluations; {took}", soft_wrap=True, markup=False)
+    log.print(f"{cell.id}: {n} of {n_stored} evaluations; {took}", soft_wrap=True)
     found = [d for d in steps(log, run_again(result, n), n, "replaying") if d is not None]
     changed = changes(result)
     if request.as_json:
@@ -80,4 +80,4 @@ def _show(
     lines = [f"changed since: {name}: {a} -> {b}" for name, (a, b) in changed.items()]
     nothing = "settings, versions and machine are those of the record"
     for line in [verdict, *(lines or [nothing])]:
-        out.print(line, soft_wrap=True, markup=False)
+        out.print(line, soft_wrap=True)

@@ -131,9 +131,9 @@ def report(
         print_json({"grid": grid.name, kind: lines, "faults": faults, "unfair": unfair})
     else:
         for line in lines:
-            console().print(line, soft_wrap=True, markup=False)
+            console().print(line, soft_wrap=True)
         for line in [*unfair, *map("{kind}: {where}: {detail}".format_map, faults[:_NAMED])]:
-            console(stderr=True).print(line, soft_wrap=True, markup=False)
+            console(stderr=True).print(line, soft_wrap=True)
         if more := len(faults[_NAMED:]):
             console(stderr=True).print(f"and {more} more faults, named at the report's end")
     failed = unfair or (check and lines) or (strict and faults)

@@ -64,7 +64,7 @@ def tune(request: Request, reports: Path, wishes: Wishes) -> int:
             return OK
         return max(outcome, _publish(request, grid, chosen, reports, wishes, log))
     except StorageError as error:
-        log.print(f"error: {error}", style="bold red", markup=False, soft_wrap=True)
+        log.print(f"error: {error}", style="bold red", soft_wrap=True)
         return WRONG_USE
 
 
@@ -117,7 +117,7 @@ def _publish(
     if request.as_json:
         print_json(published.ledger.record())
     for fault in published.ledger.faults:
-        log.print(f"check: {fault}", style="yellow", markup=False, soft_wrap=True)
+        log.print(f"check: {fault}", style="yellow", soft_wrap=True)
     return CHECK_FAILED if published.ledger.faults else OK
 
 
@@ -129,7 +129,7 @@ def _track(grid: Grid, results: Path, rows: Sequence[Row], log: Console) -> None
         for row in steps(log, rows, len(rows), "tracking studies"):
             fates.update(tracker.update(study_family(grid.name, row)))
     except TrackingError as error:
-        log.print(f"not tracked: {error}; `tune --track` catches up", markup=False, soft_wrap=True)
+        log.print(f"not tracked: {error}; `tune --track` catches up", soft_wrap=True)
         return
     counts = ", ".join(f"{n} {fate}" for fate, n in fates.items())
-    log.print(f"{tracker.uri}: trials: {counts}", markup=False, soft_wrap=True)
+    log.print(f"{tracker.uri}: trials: {counts}", soft_wrap=True)

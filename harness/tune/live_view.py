@@ -1,7 +1,6 @@
 """What `tune` shows on a terminal: a table of the open studies below the log."""
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -9,31 +8,22 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.live_view import shorten
+from harness.live_view import Drawing, shorten
 from harness.tune.log_view import LogView
 from harness.tune.progress import Standing, left_text
 from harness.tune.trial import Fate
 
 
-class LiveView(LogView):
+class LiveView(Drawing, LogView):
     """A table of the open studies below the log."""
 
     def __init__(self, console: Console, budgets: Mapping[str, int], n_workers: int) -> None:
-        super().__init__(console, budgets, n_workers)
+        LogView.__init__(self, console, budgets, n_workers)
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> "LiveView":
         self._live.start()
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.update(Text(""), refresh=True)
-        self._live.stop()
 
     def tick(self) -> None:
         """Draw the state of things."""

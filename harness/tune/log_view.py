@@ -1,18 +1,15 @@
 """What `tune` shows where no terminal is: plain lines."""
 
-import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Protocol, runtime_checkable
 
 from rich.console import Console
-from rich.text import Text
 
+from harness.log_view import EventLog
 from harness.tune.progress import Standing, left_text, standing, trials_text
 from harness.tune.study import Study
 from harness.tune.trial import Trial
 
-HEARTBEAT_S = 60.0
 _STYLES = {"failed": "bold red", "complete": "green", "finished": "bold green"}
 
 
@@ -36,7 +33,7 @@ class View(Protocol):
         """Tell the user something."""
 
 
-class LogView:
+class LogView(EventLog):
     """A line per trial, and one a minute in between: for files, pipes and CI.
 
     Args:
@@ -46,20 +43,13 @@ class LogView:
     """
 
     def __init__(self, console: Console, budgets: Mapping[str, int], n_workers: int) -> None:
-        self._console, self._budgets, self._n_workers = console, budgets, n_workers
+        super().__init__(console, _STYLES, width=9)
+        self._budgets, self._n_workers = budgets, n_workers
         self._standings: dict[str, Standing] = {}
         self._open = set[str]()
-        self._last_beat = time.monotonic()
 
     def __enter__(self) -> "LogView":
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
     def opened(self, study: Study) -> None:
         """Take note of a study."""
@@ -86,13 +76,8 @@ class LogView:
 
     def tick(self) -> None:
         """Log a sign of life each minute."""
-        if time.monotonic() - self._last_beat >= HEARTBEAT_S:
-            self._last_beat = time.monotonic()
+        if self._beats():
             self._line("running", self.rest_text())
-
-    def say(self, text: str) -> None:
-        """Log a remark."""
-        self._line("note", text)
 
     def open_standings(self) -> list[Standing]:
         """Return how far the studies are that are being worked on."""
@@ -113,9 +98,3 @@ class LogView:
         now = standing(study)
         self._standings[now.name] = now
         return now
-
-    def _line(self, tag: str, text: str) -> None:
-        line = Text.assemble(
-            (time.strftime("%H:%M:%S "), "dim"), (f"{tag:<9}", _STYLES.get(tag, "")), text
-        )
-        self._console.print(line, soft_wrap=True)

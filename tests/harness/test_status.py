@@ -221,6 +221,15 @@ def test_a_variant_nobody_ran_is_judged_by_its_method_and_then_by_its_budget():
     assert not costs.known(cell("dgn"))
 
 
+def test_a_variant_is_judged_by_other_places_of_the_scenario_before_its_method():
+    there = (("n_agents", 40),)
+    known = [cell("dqn", options=there), cell("dqn", preset="paper")]
+    costs = Costs(zip(known, (10.0, 70.0), strict=True))
+
+    assert costs.expected_s(cell("dqn")) == pytest.approx(10.0)
+    assert costs.expected_s(cell("dqn", fields=(("tau", 0.5),))) == pytest.approx(40.0)
+
+
 def test_a_method_new_to_a_scenario_is_guessed_from_what_others_cost_there():
     known = [cell("dqn"), cell("dgn"), cell("dqn", scenario="jungle")]
     costs = Costs(zip(known, (10.0, 30.0, 200.0), strict=True))

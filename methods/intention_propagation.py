@@ -28,7 +28,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -170,10 +170,11 @@ class IntentionPropagation(Method):
         """Compute the critics' loss, the policies' loss and the policies' mean entropy."""
         around = neighborhood(batch["neighbors"].long())
         obs, action, graph = self._scaled(batch["obs"]), batch["action"], others(around)
-        q = taken(self._critic(obs, action, graph), action)
+        views = self._critic.encode(obs)
+        q = taken(self._critic(views, action, graph), action)
         td_loss = F.mse_loss(q, self.targets(batch))
         log_q = log_probabilities(self._policy(obs, graph), batch["action_mask"])
-        value = self.neighborhood_value(obs, sample_with(log_q, self._rngs.learn), around)
+        value = self.neighborhood_value(views, sample_with(log_q, self._rngs.learn), around)
         expected = (log_q.exp() * value).sum(2).mean()
         mean_entropy = entropy(log_q).mean()
         return td_loss, -expected - self.temperature * mean_entropy, mean_entropy.detach()
@@ -184,7 +185,8 @@ class IntentionPropagation(Method):
         obs = self._scaled(batch["next_obs"])
         graph = others(neighborhood(batch["next_neighbors"].long()))
         log_q = log_probabilities(self._policy(obs, graph), batch["next_action_mask"])
-        next_q = self._target(obs, sample_with(log_q, self._rngs.learn), graph)
+        action = sample_with(log_q, self._rngs.learn)
+        next_q = self._target(self._target.encode(obs), action, graph)
         value = (log_q.exp() * next_q).sum(2) + self.temperature * entropy(log_q)
         reward = self._config.reward_scale * batch["reward"]
         return td_target(reward, batch["continues"], value, self._config.discount)
@@ -192,15 +194,15 @@ class IntentionPropagation(Method):
     @torch.no_grad()
     def neighborhood_value(
         self,
-        obs: Float[Tensor, "batch agents features"],
+        views: "Views",
         action: Int64[Tensor, "batch agents"],
         around: Neighborhood,
     ) -> Float[Tensor, "batch agents actions"]:
         """Sum, per action of an agent, the Q of everyone who sees it; the others act as given."""
         graph = others(around)
-        own = self._critic(obs, action, graph)
+        own = self._critic(views, action, graph)
         return own + credit(
-            self._critic.if_neighbor(obs, action, graph, around.slots), around.slots
+            self._critic.if_neighbor(views, action, graph, around.slots), around.slots
         )
 
     def state_dict(self) -> State:
@@ -275,6 +277,13 @@ class Propagation(nn.Module):
         return self.head(mu).transpose(0, 1)
 
 
+class Views(NamedTuple):
+    """What the critics make of each agent's observation, before anybody hears of others."""
+
+    own: Float[Tensor, "agents batch units"]
+    said: Float[Tensor, "agents batch actions units"]  # e(o_i, a) for every action a
+
+
 class NeighborhoodCritic(nn.Module):
     """Q_i of each own action, given what the neighbors observe and do, pooled by a sum."""
 
@@ -296,20 +305,27 @@ class NeighborhoodCritic(nn.Module):
         self.heard = Linear(stack, units, units, generator, init)
         self.head = Linear(stack, units, n_actions, generator, init)
 
+    def encode(self, obs: Float[Tensor, "batch agents features"]) -> Views:
+        """Encode the observations, and what each action would mean to who hears of it."""
+        h = self.encoder(agents_first(obs))
+        actions = torch.eye(self._n_actions).expand(len(self.action.weight), -1, -1)
+        said = torch.relu(self.situation(h).unsqueeze(2) + self.action(actions).unsqueeze(1))
+        return Views(self.own(h), said)
+
     def forward(
         self,
-        obs: Float[Tensor, "batch agents features"],
+        views: Views,
         action: Int64[Tensor, "batch agents"],
         graph: Float[Tensor, "graphs agents agents"],
     ) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i(o, ., a_{N_i}) of all agents."""
-        own, said = self._encode(obs)
+        own, said = views
         heard = self.heard(pooled(of_action(said, action), graph))
         return self.head(torch.relu(own + heard)).transpose(0, 1)
 
     def if_neighbor(
         self,
-        obs: Float[Tensor, "batch agents features"],
+        views: Views,
         action: Int64[Tensor, "batch agents"],
         graph: Float[Tensor, "graphs agents agents"],
         slots: Float[Tensor, "graphs agents slots agents"],
@@ -318,7 +334,7 @@ class NeighborhoodCritic(nn.Module):
 
         Empty slots hold Q_i as it is.
         """
-        own, said = self._encode(obs)
+        own, said = views
         said_now = of_action(said, action)
         agents, batch, n_actions, units = said.shape
         change = (said - said_now.unsqueeze(2)).transpose(0, 1).reshape(batch, agents, -1)
@@ -330,15 +346,6 @@ class NeighborhoodCritic(nn.Module):
         q = q.view(agents, batch, -1, n_actions)
         played = action.T[:, :, None, None].expand(*q.shape[:3], 1)
         return q.gather(3, played).view(agents, batch, -1, n_actions).transpose(0, 1)
-
-    def _encode(
-        self, obs: Float[Tensor, "batch agents features"]
-    ) -> tuple[Float[Tensor, "agents batch units"], Float[Tensor, "agents batch actions units"]]:
-        """Return what an agent makes of its own observation, and e(o_i, a) for every action a."""
-        h = self.encoder(agents_first(obs))
-        actions = torch.eye(self._n_actions).expand(len(self.action.weight), -1, -1)
-        said = torch.relu(self.situation(h).unsqueeze(2) + self.action(actions).unsqueeze(1))
-        return self.own(h), said
 
 
 def others(around: Neighborhood) -> Float[Tensor, "graphs agents agents"]:

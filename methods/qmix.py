@@ -153,11 +153,13 @@ class VDN(QLearner):
     @torch.no_grad()
     def targets(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch steps"]:
         """Compute the TD targets of the team's value."""
-        c, forbidden = self._config, ~batch["next_action_mask"]
-        next_q = best = self._q_after(self._target, batch)
+        c, first = self._config, batch["step"] == 0
+        x = self._sequences(batch["obs"], batch["previous"])
+        next_x = self._sequences(batch["next_obs"], batch["action"])
+        next_q = best = _at_steps(self._target.agents.after(x, next_x, first))
         if c.double:
-            best = self._q_after(self._network, batch)
-        choice = best.masked_fill(forbidden, -torch.inf).argmax(dim=3, keepdim=True)
+            best = _at_steps(self._network.agents.after(x, next_x, first))
+        choice = best.masked_fill(~batch["next_action_mask"], -torch.inf).argmax(3, keepdim=True)
         chosen = next_q.gather(3, choice).squeeze(3)
         value = self._target.total(chosen, batch["next_obs"] * self._obs_scale)
         reward = c.reward_scale * batch["reward"].mean(dim=2)
@@ -167,10 +169,12 @@ class VDN(QLearner):
         self, batch: Mapping[str, Tensor], y: Float[Tensor, "batch steps"]
     ) -> Float[Tensor, ""]:
         """Compute the mean squared TD error of the team's value."""
-        q = self._q_before(self._network, batch)
+        first = batch["step"] == 0
+        x = self._sequences(batch["obs"], batch["previous"])
+        q = _at_steps(self._network.agents.before(x, first))
         taken = q.gather(3, batch["action"].unsqueeze(3)).squeeze(3)
         total = self._network.total(taken, batch["obs"] * self._obs_scale)
-        counts = remembered(batch["step"] == 0, self._config.burn_in)
+        counts = remembered(first, self._config.burn_in)
         return F.mse_loss(total[counts], y[counts])
 
     def _gradient_step(self, batch: Mapping[str, Tensor], y: Tensor) -> float:
@@ -180,19 +184,6 @@ class VDN(QLearner):
         nn.utils.clip_grad_norm_(self._weights, self._config.max_gradient_norm, foreach=True)
         self._optimizer.step()
         return loss.item()
-
-    def _q_before(
-        self, network: TeamNetwork, batch: Mapping[str, Tensor]
-    ) -> Float[Tensor, "batch steps agents actions"]:
-        x = self._sequences(batch["obs"], batch["previous"])
-        return network.agents.before(x, batch["step"] == 0).permute(1, 2, 0, 3)
-
-    def _q_after(
-        self, network: TeamNetwork, batch: Mapping[str, Tensor]
-    ) -> Float[Tensor, "batch steps agents actions"]:
-        x = self._sequences(batch["obs"], batch["previous"])
-        next_x = self._sequences(batch["next_obs"], batch["action"])
-        return network.agents.after(x, next_x, batch["step"] == 0).permute(1, 2, 0, 3)
 
     def _sequences(
         self, obs: Shaped[Tensor, "batch steps agents _"], previous: Tensor
@@ -239,3 +230,9 @@ def remembered(first: Bool[Tensor, "batch steps"], burn_in: int) -> Bool[Tensor,
     """Say after which steps of a run the memory is what it was while acting, or nearly so."""
     steps = torch.arange(first.shape[1])
     return (steps >= min(burn_in, len(steps) - 1)) | (first.cumsum(dim=1) > 0)
+
+
+def _at_steps(
+    q: Float[Tensor, "agents batch steps actions"],
+) -> Float[Tensor, "batch steps agents actions"]:
+    return q.permute(1, 2, 0, 3)

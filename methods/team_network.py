@@ -52,10 +52,17 @@ class AgentNetwork(nn.Module):
         next_x: Float[Tensor, "agents rows steps n_in"],
         first: Bool[Tensor, "rows steps"],
     ) -> Float[Tensor, "agents rows steps actions"]:
-        """Compute the Q-values of the inputs that follow each step, also at an episode's end."""
-        memory = None if self.gru is None else self._sequence(x, first).flatten(1, 2)
-        features = self.remember(next_x.flatten(1, 2), memory)
-        return self.head(features).unflatten(1, x.shape[1:3])
+        """Compute the Q-values of the inputs that follow each step, also at an episode's end.
+
+        What follows inside an episode is the sequence's next step, and remembered there already.
+        """
+        if self.gru is None:
+            return self.before(next_x, first)
+        memory, ends = self._sequence(x, first), first.roll(-1, dims=1)
+        ends[:, -1] = True
+        features = memory.roll(-1, dims=2)
+        features[:, ends] = self.remember(next_x[:, ends], memory[:, ends])
+        return self.head(features.flatten(1, 2)).unflatten(1, x.shape[1:3])
 
     def _sequence(
         self, x: Float[Tensor, "agents rows steps n_in"], first: Bool[Tensor, "rows steps"]

@@ -248,12 +248,13 @@ def test_an_action_is_worth_the_sum_of_q_of_everyone_who_sees_it(parameters, n_n
     obs, neighbors, taken = a_batch(line)
     around = neighborhood(neighbors)
 
-    value = method.neighborhood_value(obs, taken, around)
+    views = method._critic.encode(obs)
+    value = method.neighborhood_value(views, taken, around)
 
     for i, a in itertools.product(range(6), range(3)):
         changed = taken.clone()
         changed[:, i] = a
-        q = method._critic(obs, changed, others(around)).gather(2, changed[:, :, None])[:, :, 0]
+        q = method._critic(views, changed, others(around)).gather(2, changed[:, :, None])[:, :, 0]
         sees = around.graph[:, :, i].float()
         torch.testing.assert_close(value[:, i, a], (q * sees).sum(1), atol=1e-5, rtol=1e-4)
 
@@ -263,11 +264,12 @@ def test_the_critic_ignores_who_is_not_a_neighbor():
     method = made(line, hidden=(8,))
     obs, neighbors, taken = a_batch(line)
     graph = others(neighborhood(neighbors))
-    q = method._critic(obs, taken, graph)
+    views = method._critic.encode(obs)
+    q = method._critic(views, taken, graph)
     changed = taken.clone()
     changed[:, 5] = (taken[:, 5] + 1) % 3
 
-    other = method._critic(obs, changed, graph)
+    other = method._critic(views, changed, graph)
 
     assert torch.equal(other[:, :4], q[:, :4])  # agent 5's neighbor is 4
     assert not torch.equal(other[:, 4], q[:, 4])

@@ -47,6 +47,12 @@ def play(method, scenario, episodes, world=1, act=2):
             ts = next_ts
 
 
+def inputs(method, batch):
+    """What the agents' networks are given of runs of steps: before, after, first steps."""
+    x = method._sequences(batch["obs"], batch["previous"])
+    return x, method._sequences(batch["next_obs"], batch["action"]), batch["step"] == 0
+
+
 def mixer_after_training():
     scenario = Line(n_agents=3)
     method = build("qmix", scenario, parameters="per_agent")
@@ -224,8 +230,9 @@ def test_learning_sees_the_values_that_acting_saw(name):
     run = method._replay.sample(1, np.random.default_rng(0), length=24)
 
     with torch.no_grad():
-        before = method._q_before(method._network, run)[0]
-        after = method._q_after(method._network, run)[0]
+        agents, x, next_x, first = method._network.agents, *inputs(method, run)
+        before = agents.before(x, first)[:, 0].transpose(0, 1)
+        after = agents.after(x, next_x, first)[:, 0].transpose(0, 1)
 
     np.testing.assert_allclose(before.numpy(), np.stack(acted), atol=1e-5)
     inside = (run["step"][0] < 5).nonzero().squeeze(1)
@@ -257,11 +264,11 @@ def test_updates_equal_those_of_a_loop_over_modules(name, recurrent):
         loop.update(method._replay.sample(8, samples, length=7 if recurrent else 1))
 
     batch = method._replay.sample(8, samples, length=7)
-    x = method._sequences(batch["obs"], batch["previous"])
-    next_x = method._sequences(batch["next_obs"], batch["action"])
+    x, next_x, first = inputs(method, batch)
     for network, plain in ((method._network, loop.network), (method._target, loop.target)):
-        expected, _ = plain(x, next_x, batch["step"] == 0)
-        torch.testing.assert_close(method._q_before(network, batch), expected, rtol=0, atol=1e-5)
+        expected, _ = plain(x, next_x, first)
+        found = network.agents.before(x, first).permute(1, 2, 0, 3)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])

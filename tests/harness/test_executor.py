@@ -17,7 +17,7 @@ from harness.executor import Job, Summary, execute
 from harness.failure import describe
 from harness.files import CellFiles, Failure, StorageError, load_failure
 from harness.outcome import Outcome
-from harness.pool import workers
+from harness.pool import KEEP_MEMORY, workers
 from harness.result import load_result
 from recorded import cell
 
@@ -86,10 +86,17 @@ def test_a_worker_sees_one_thread():
     assert set(seen.values()) == {"1"}
 
 
+def test_a_worker_keeps_memory_that_it_freed():
+    with workers(1) as team:
+        seen = {name: team.pool.schedule(os.getenv, args=(name,)).result() for name in KEEP_MEMORY}
+
+    assert seen == KEEP_MEMORY
+
+
 def test_the_server_that_workers_are_forked_from_has_imported_what_takes_long():
     code = (
         "import psutil\n"
-        "from harness.pool import workers\n"
+        "from harness.pool import KEEP_MEMORY, workers\n"
         "with workers(1): print([p.cmdline() for p in psutil.Process().children()])"
     )
 

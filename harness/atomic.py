@@ -32,9 +32,14 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     return path
 
 
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write bytes in one step; see ``write_atomic``."""
+    return write_atomic(path, lambda file: file.write(data))
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write a UTF-8 text in one step; see ``write_atomic``."""
-    return write_atomic(path, lambda file: file.write(text.encode()))
+    return write_bytes(path, text.encode())
 
 
 def move_aside(path: Path) -> Path:

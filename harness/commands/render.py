@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 from harness import animation
-from harness.atomic import write_atomic
+from harness.atomic import write_bytes
 from harness.cell import Cell
 from harness.commands.obtain import obtain
 from harness.commands.request import INTERRUPTED, OK, console
@@ -51,7 +51,7 @@ def render(order: Order) -> int:
         episode = _play(order, grid, cell, log)
         content = _draw(order, picture, episode, cell, log)
         with storing(order.out):
-            write_atomic(order.out, lambda file: file.write(content))
+            write_bytes(order.out, content)
     except StorageError as error:
         raise ConfigurationError(str(error)) from None
     except KeyboardInterrupt:

@@ -6,9 +6,10 @@ from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
 
-from harness.atomic import write_atomic, write_text
+from harness.atomic import write_text
 from harness.errors import ConfigurationError, nearest
-from harness.figures import draw, stored_digest
+from harness.figure_folder import figure_differences, write_figures
+from harness.figures import draw
 from harness.report.build import Report
 from harness.report.html import html, without_drawings
 from harness.report.latex import latex
@@ -58,11 +59,7 @@ def write_report(
     ]
     if _REFERRING.isdisjoint(formats):
         return written
-    folder = _folder(report, reports)
-    figures = [_write_figure(folder / file, drawing) for file, drawing in drawings.items()]
-    for path in _drawn(folder).keys() - set(figures):
-        path.unlink()
-    return [*written, *figures]
+    return written + write_figures(_folder(report, reports), drawings)
 
 
 def check_report(
@@ -87,7 +84,8 @@ def check_report(
         differences += _text_difference(_page(report, reports, f), _text(report, reports, f, {}))
     if _REFERRING.isdisjoint(formats):
         return differences
-    return differences + _figure_differences(report, _folder(report, reports))
+    digests = {figure.file: figure.plot.digest for figure in report.figures}
+    return differences + figure_differences(_folder(report, reports), digests, "results")
 
 
 def _text(report: Report, reports: Path, f: Format, drawings: Mapping[str, bytes]) -> str:
@@ -116,32 +114,9 @@ def _text_difference(page: Path, wanted: str) -> list[str]:
     return [f"{page}: differs in line ends"]
 
 
-def _figure_differences(report: Report, folder: Path) -> list[str]:
-    wanted = {folder / figure.file: figure.plot.digest for figure in report.figures}
-    drawn, differences = _drawn(folder), []
-    for path in sorted(wanted.keys() | drawn.keys()):
-        if path not in drawn:
-            differences.append(f"{path}: missing")
-        elif path not in wanted:
-            differences.append(f"{path}: extra, the results give no such figure")
-        elif drawn[path] != wanted[path]:
-            differences.append(f"{path}: shows other data than the results")
-    return differences
-
-
-def _write_figure(path: Path, drawing: bytes) -> Path:
-    return write_atomic(path, lambda file: file.write(drawing))
-
-
 def _page(report: Report, reports: Path, f: Format) -> Path:
     return reports / f"{report.document.name}.{f}"
 
 
 def _folder(report: Report, reports: Path) -> Path:
     return reports / "figures" / report.document.name
-
-
-def _drawn(folder: Path) -> dict[Path, str]:
-    """Return the figures that reports have left in a folder, with the hashes of their data."""
-    found = {path: stored_digest(path) for path in folder.glob("*.svg")}
-    return {path: digest for path, digest in found.items() if digest is not None}

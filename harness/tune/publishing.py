@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.atomic import write_atomic, write_text
-from harness.figures import stored_digest
+from harness.atomic import write_text
+from harness.figure_folder import figure_differences, write_figures
 from harness.grid import Grid
 from harness.tune.drawing import draw
 from harness.tune.ledger import ledger
@@ -44,7 +44,7 @@ class Publication:
             for place in dict.fromkeys(plan.place for plan in asked)
             for section in _sections(place, asked, self.ledger.rows, folder)
         ]
-        self._drawn = {self._figures / n: p for s in sections for n, p in s.pictures.items()}
+        self._pictures = {n: p for s in sections for n, p in s.pictures.items()}
         self._texts = {
             reports / f"{stem}.md": page(grid, self.ledger, sections, f"figures/{stem}"),
             reports / f"{stem}.json": self.ledger.text(),
@@ -59,10 +59,9 @@ class Publication:
         Raises:
             OSError: The folder cannot be written.
         """
-        for path in set(self._figures.glob("*.svg")) - self._drawn.keys():
-            path.unlink()
         written = [write_text(path, text) for path, text in self._texts.items()]
-        return written + [_write_figure(path, picture) for path, picture in self._drawn.items()]
+        drawings = {name: draw(picture) for name, picture in self._pictures.items()}
+        return written + write_figures(self._figures, drawings)
 
     def differences(self) -> list[str]:
         """Say in what the files that there are differ from what the studies say; a line each."""
@@ -71,19 +70,8 @@ class Publication:
             for path, text in self._texts.items()
             if not path.exists() or path.read_text() != text
         ]
-        for path in sorted(self._drawn.keys() | set(self._figures.glob("*.svg"))):
-            if not path.exists():
-                found.append(f"{path}: missing")
-            elif path not in self._drawn:
-                found.append(f"{path}: extra, the studies give no such figure")
-            elif stored_digest(path) != digest(self._drawn[path]):
-                found.append(f"{path}: shows other data than the studies")
-        return found
-
-
-def _write_figure(path: Path, picture: Picture) -> Path:
-    drawing = draw(picture)
-    return write_atomic(path, lambda file: file.write(drawing))
+        digests = {name: digest(picture) for name, picture in self._pictures.items()}
+        return found + figure_differences(self._figures, digests, "studies")
 
 
 def _sections(

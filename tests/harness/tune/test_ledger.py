@@ -208,13 +208,16 @@ def test_what_is_written_is_what_the_studies_say(published, tmp_path):
     assert [path.read_bytes() for path in files] == before
 
     files[0].write_text(files[0].read_text().replace("equal budgets", "any budgets"))
-    extra = tmp_path / "reports" / "figures" / "small-tuning" / "old.svg"
-    extra.write_bytes(b"<svg/>")
+    folder = tmp_path / "reports" / "figures" / "small-tuning"
+    extra, foreign = folder / "old.svg", folder / "foreign.svg"
+    extra.write_bytes(next(path for path in files if path.suffix == ".svg").read_bytes())
+    foreign.write_bytes(b"<svg/>")
     first, second = done.differences()
     assert first == f"{files[0]}: not what the studies say"
     assert second.startswith(f"{extra}: extra")
     done.write()
     assert not extra.exists()
+    assert foreign.exists()
 
 
 def test_looking_at_studies_leaves_them_as_they_are(published, tmp_path):

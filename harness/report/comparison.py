@@ -78,7 +78,8 @@ def papers(entries: Sequence[Published]) -> str:
 def sources(entries: Sequence[Published]) -> str:
     """Write where the papers' figures stand, and how many runs they rest on."""
     found = dict.fromkeys(
-        f"{entry.paper}, {entry.source}" + (f", {entry.runs} runs" if entry.runs else "")
+        f"{entry.paper}, {entry.source}"
+        + (f", {entry.runs} run{'s' if entry.runs > 1 else ''}" if entry.runs else "")
         for entry in entries
     )
     return f"Papers: {'; '.join(found)}." if found else ""

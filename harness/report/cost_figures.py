@@ -9,7 +9,7 @@ from harness.report.named_plot import NamedPlot, file_name
 from harness.report.variants import Variant, labels
 from scenarios import SCENARIOS
 
-_FINAL = "Final {metric}: mean over {seeds} seeds, with a line from their least to their most; "
+_FINAL = "Final {metric}: mean over {seeds}, with a line from their least to their most; "
 _SIDE = "gray: fixed policies. Points at the same spot stand side by side."
 
 

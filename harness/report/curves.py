@@ -127,7 +127,7 @@ def _over_steps(where: _Where, group: _Group, levels: tuple[Level, ...]) -> Name
 
 def _mean_and_band(where: _Where, group: _Group) -> str:
     return (
-        f"{where.metric}: mean over {seeds_of(group.rows, where.label)} seeds, band from their "
+        f"{where.metric}: mean over {seeds_of(group.rows, where.label)}, band from their "
         "least to their most; gray: fixed policies."
     )
 

@@ -83,9 +83,10 @@ def name_of(row: Variant, label: str) -> str:
 
 
 def seeds_of(rows: Sequence[Variant], label: str) -> str:
-    """Write how many seeds stand behind a figure: ``5`` or ``3 to 5``."""
+    """Write how many seeds stand behind a figure: ``1 seed`` or ``3 to 5 seeds``."""
     counts = sorted({row.count(label, State.DONE) for row in rows})
-    return " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
+    span = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
+    return f"{span} seed{'' if counts[-1] == 1 else 's'}"
 
 
 def median(results: Sequence[RunResult], part: str, key: str) -> float:

@@ -127,7 +127,12 @@ class Neighborhood(NamedTuple):
 
 def neighborhood(neighbors: Int64[Tensor, "graphs agents slots"]) -> Neighborhood:
     """Return the graphs that neighbor slots describe."""
-    n_agents = neighbors.shape[1]
-    one_hot = neighbors.unsqueeze(3) == torch.arange(n_agents)
-    graph = one_hot.any(dim=2) | torch.eye(n_agents, dtype=torch.bool)
-    return Neighborhood(one_hot.float(), neighbors >= 0, graph)
+    n_graphs, n_agents, _ = neighbors.shape
+    present = neighbors >= 0
+    seen = torch.where(present, neighbors, torch.arange(n_agents).unsqueeze(1))  # or nobody else
+    slots = torch.zeros(*neighbors.shape, n_agents)
+    slots.scatter_(3, seen.unsqueeze(3), present.unsqueeze(3).float())
+    graph = (
+        torch.eye(n_agents, dtype=torch.bool).repeat(n_graphs, 1, 1).scatter_(2, seen, value=True)
+    )
+    return Neighborhood(slots, present, graph)

@@ -143,9 +143,7 @@ class QLearner(Method):
         )
 
     def neighborhood(self, neighbors: Int64[Tensor, "graphs agents slots"]) -> Neighborhood:
-        """Return the graphs of neighbor slots; a graph that does not change is made once."""
-        if neighbors.shape[0] > 1:
-            return neighborhood(neighbors)
+        """Return the graphs of neighbor slots; those asked for again and again are made once."""
         if self._last_graph is None or not torch.equal(self._last_graph[0], neighbors):
             self._last_graph = (neighbors.clone(), neighborhood(neighbors))
         return self._last_graph[1]

@@ -106,10 +106,14 @@ class FixedLToS(QLearner):
 
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i(o, .; w_in_i): DGN on observations and received shares."""
-        assert seen.share is not None
+        return network(seen.obs, self.neighborhood(seen.neighbors).graph)
+
+    def receiving(self, seen: Seen, share: Float[Tensor, "batch agents shares"]) -> Seen:
+        """Add the shares that each agent receives, w_in, to what it observes."""
         around = self.neighborhood(seen.neighbors)
-        share_in = received(share_matrix(seen.share, around), around)
-        return network(torch.cat([seen.obs, share_in], dim=2), around.graph)
+        share_in = received(share_matrix(share, around), around)
+        obs = torch.cat([seen.obs.transpose(0, 1), share_in.transpose(0, 1)], dim=2)
+        return seen._replace(obs=obs.transpose(0, 1))  # agents first in memory: not copied again
 
     def shaped_reward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch agents"]:
         """Return r^W_i = sum_j W_ji r_j under the shares in force when it was earned."""
@@ -118,11 +122,11 @@ class FixedLToS(QLearner):
 
     def seen(self, batch: Mapping[str, Tensor], prefix: Literal["", "next_"]) -> Seen:
         """Add the shares in force to what was seen."""
-        return self._with_share(super().seen(batch, prefix))
+        return self._under_even_shares(super().seen(batch, prefix))
 
     def seen_now(self, ts: Timestep) -> Seen:
         """Add the shares in force to what is seen now."""
-        return self._with_share(super().seen_now(ts))
+        return self._under_even_shares(super().seen_now(ts))
 
     def store(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> None:
         """Put the transition and its shares into replay."""
@@ -133,10 +137,10 @@ class FixedLToS(QLearner):
         around = self.neighborhood(torch.from_numpy(ts.neighbors).unsqueeze(0))
         return even_shares(around.present, self._selfishness)[0].numpy()
 
-    def _with_share(self, seen: Seen) -> Seen:
+    def _under_even_shares(self, seen: Seen) -> Seen:
         present = self.neighborhood(seen.neighbors).present
         share = even_shares(present, self._selfishness)
-        return seen._replace(share=share.expand(len(seen.obs), -1, -1))
+        return self.receiving(seen, share.expand(len(seen.obs), -1, -1))
 
     @property
     def communication(self) -> Communication:
@@ -246,7 +250,8 @@ class LToS(FixedLToS):
         seen = QLearner.seen_now(self, ts)
         phi = self._acting_phi(explore=False)
         share = self.shares(phi, seen) if self._decides(ts) else self._share
-        return self.q(self.acting_network(explore=False), seen._replace(share=share))[0].numpy()
+        network = self.acting_network(explore=False)
+        return self.q(network, self.receiving(seen, share))[0].numpy()
 
     @torch.no_grad()
     def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
@@ -279,18 +284,18 @@ class LToS(FixedLToS):
 
     def seen_now(self, ts: Timestep) -> Seen:
         """Add the shares held to what is seen now."""
-        return QLearner.seen_now(self, ts)._replace(share=self._share)
+        return self.receiving(QLearner.seen_now(self, ts), self._share)
 
     def seen(self, batch: Mapping[str, Tensor], prefix: Literal["", "next_"]) -> Seen:
         """Add the shares of the time, or for targets those of the target high level."""
         seen = QLearner.seen(self, batch, prefix)
         if prefix == "":
-            return seen._replace(share=batch["share"])
+            return self.receiving(seen, batch["share"])
         share = self.shares(self._phi_target, seen)
         if self._high.target_share == "held":
             held = (batch["step"] + 1) % self._high.share_interval != 0
             share = torch.where(held.view(-1, 1, 1), batch["share"], share)
-        return seen._replace(share=share)
+        return self.receiving(seen, share)
 
     def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
         """Learn on the low level as every Q-learner, and on the high level when due."""
@@ -328,7 +333,7 @@ class LToS(FixedLToS):
         around = self.neighborhood(seen.neighbors)
         logits = self._phi(seen.obs, around.graph)
         share = initial_softmax(logits, around.present, self._selfishness)
-        q = self.q(self._network, seen._replace(share=share))
+        q = self.q(self._network, self.receiving(seen, share))
         value = q.masked_fill(~batch["action_mask"], -torch.inf).amax(2).mean()
         factor = q.shape[1] if c.high_level_objective == "sum" else 1
         return value, c.high_level_pull * logits.square().mean() - factor * value

@@ -10,7 +10,7 @@ import math
 from typing import Literal, TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 Parameters: TypeAlias = Literal["shared", "per_agent"]
@@ -55,7 +55,8 @@ class Linear(nn.Module):
         if weight.shape[0] == x.shape[0]:
             return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias, x, weight)
         rows = x.reshape(-1, x.shape[2])
-        flat = rows @ weight[0] if bias is None else torch.addmm(bias[0], rows, weight[0])
+        only = weight.squeeze(0)  # not [0], whose gradient is copied into zeros
+        flat = rows @ only if bias is None else torch.addmm(bias.squeeze(0), rows, only)
         return flat.view(x.shape[0], x.shape[1], -1)
 
 
@@ -104,8 +105,8 @@ def orthogonal(
 
 
 def agents_first(
-    obs: Float[Tensor, "batch agents features"],
-) -> Float[Tensor, "agents batch features"]:
+    obs: Shaped[Tensor, "batch agents features"],
+) -> Shaped[Tensor, "agents batch features"]:
     """Bring a batch of joint observations into the layout of the networks."""
     return obs.transpose(0, 1).contiguous()
 

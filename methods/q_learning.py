@@ -23,7 +23,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from methods.attention import Neighborhood, neighborhood
 from methods.base import Method, Rngs, State
-from methods.nets import Init, soft_update
+from methods.nets import Init, agents_first, soft_update
 from methods.replay import Replay
 from scenarios.base import Actions, Spec, Timestep
 
@@ -88,13 +88,11 @@ class Seen(NamedTuple):
     Attributes:
         obs: Scaled observations.
         neighbors: Indices of the neighbors, -1 in empty slots; one graph if it never changes.
-        share: Sharing weights by slot, an agent's own first; only LToS has them.
         memory: State of recurrent networks; only QMIX has one.
     """
 
     obs: Float[Tensor, "batch agents features"]
     neighbors: Int64[Tensor, "graphs agents slots"]
-    share: Float[Tensor, "batch agents shares"] | None = None
     memory: Float[Tensor, "agents batch units"] | None = None
 
 
@@ -277,7 +275,7 @@ class QLearner(Method):
         return sum(p.numel() for p in self._network.parameters())
 
     def _scaled(self, obs: Tensor) -> Float[Tensor, "batch agents features"]:
-        return obs * self._obs_scale
+        return (agents_first(obs) * self._obs_scale).transpose(0, 1)  # then networks need not copy
 
 
 def rows_of(sample: Mapping[str, Tensor], rows: slice) -> dict[str, Tensor]:

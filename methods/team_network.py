@@ -109,9 +109,9 @@ class MonotonicMixer(nn.Module):
     ) -> Float[Tensor, "rows"]:
         """Mix the values of all agents into the team's."""
         s = state.unsqueeze(0)
-        weight_1 = self.weight_1(s)[0].abs().view(*q.shape, -1)  # [rows, agents, embed]
-        hidden = F.elu((q.unsqueeze(1) @ weight_1).squeeze(1) + self.bias_1(s)[0])
-        return (hidden * self.weight_2(s)[0].abs()).sum(dim=1) + self.value(s)[0, :, 0]
+        weight_1 = self.weight_1(s).squeeze(0).abs().view(*q.shape, -1)  # [rows, agents, embed]
+        hidden = F.elu((q.unsqueeze(1) @ weight_1).squeeze(1) + self.bias_1(s).squeeze(0))
+        return (hidden * self.weight_2(s).squeeze(0).abs()).sum(dim=1) + self.value(s)[0, :, 0]
 
 
 class TeamNetwork(nn.Module):

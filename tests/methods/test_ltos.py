@@ -209,7 +209,7 @@ def test_the_high_levels_gradient_is_the_exchange_of_gradients(learner):
     share = initial_softmax(logits, around.present, method._selfishness)
 
     def objective(shares):
-        q = method.q(method._network, seen._replace(share=shares))
+        q = method.q(method._network, method.receiving(seen, shares))
         return q.amax(2).sum()
 
     (automatic,) = torch.autograd.grad(objective(share), logits)
@@ -314,13 +314,15 @@ def test_held_shares_of_the_target_are_the_stored_ones_inside_a_window():
     batch = method._replay.sample(16, np.random.default_rng(0))
 
     with torch.no_grad():
-        share = method.seen(batch, "next_").share
-        fresh = method.shares(method._phi_target, QLearner.seen(method, batch, "next_"))
+        after, plain = method.seen(batch, "next_"), QLearner.seen(method, batch, "next_")
+        fresh = method.receiving(plain, method.shares(method._phi_target, plain))
+        stored = method.receiving(plain, batch["share"])
 
     inside = (batch["step"] + 1) % 3 != 0
     assert 0 < inside.sum() < 16
-    torch.testing.assert_close(share[inside], batch["share"][inside])
-    torch.testing.assert_close(share[~inside], fresh[~inside])
+    assert not torch.allclose(stored.obs, fresh.obs)
+    torch.testing.assert_close(after.obs[inside], stored.obs[inside])
+    torch.testing.assert_close(after.obs[~inside], fresh.obs[~inside])
 
 
 @pytest.mark.parametrize("noise", ["gaussian", "ou"])

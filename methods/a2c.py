@@ -156,9 +156,9 @@ class RecurrentA2C(Method):
     ) -> Float[Tensor, "graphs agents slots agents"]:
         """Return the graphs of neighbor slots; a graph that does not change is made once."""
         if len(neighbors) > 1:
-            return neighborhood(neighbors).slots
+            return neighborhood(neighbors).one_hot()
         if self._last_slots is None or not torch.equal(self._last_slots[0], neighbors):
-            self._last_slots = (neighbors.clone(), neighborhood(neighbors).slots)
+            self._last_slots = (neighbors.clone(), neighborhood(neighbors).one_hot())
         return self._last_slots[1]
 
     def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:

@@ -39,7 +39,7 @@ class GraphAttention(nn.Module):
         """Mix each agent's features with those of its neighbors."""
         agents, batch, _ = h.shape
         qkv = torch.relu(self.project(h)).view(agents, batch, 3, self._heads, self._head_size)
-        q, k, v = qkv.permute(2, 1, 3, 0, 4)  # each [batch, heads, agents, head_size]
+        q, k, v = qkv.permute(2, 1, 3, 0, 4).contiguous()  # each [batch, heads, agents, head_size]
         mixed = masked_attention(q, k, v, graph)
         flat = mixed.permute(2, 0, 1, 3).reshape(agents, batch, -1)
         return torch.relu(self.out(flat))
@@ -106,33 +106,33 @@ def masked_attention(
     graph: Bool[Tensor, "graphs agents agents"],
 ) -> Float[Tensor, "batch heads agents size"]:
     """Average values over each agent's neighborhood, weighted by query-key agreement."""
-    logits = q @ k.transpose(2, 3) * q.shape[3] ** -0.5
-    weights = logits.masked_fill(~graph.unsqueeze(1), -torch.inf).softmax(dim=3)
-    return weights @ v
+    logits = (q @ k.transpose(2, 3)).mul_(q.shape[3] ** -0.5)
+    return logits.masked_fill_(~graph.unsqueeze(1), -torch.inf).softmax(dim=3) @ v
 
 
 class Neighborhood(NamedTuple):
     """A batch of graphs, or one graph for a whole batch, in the forms that networks use.
 
     Attributes:
-        slots: Which agent stands in each neighbor slot, one-hot; all zero where a slot is empty.
+        who: Which agent stands in each neighbor slot; in an empty one the agent itself.
         present: Which slots are taken.
         graph: Who may look at whom; every agent at itself.
     """
 
-    slots: Float[Tensor, "graphs agents slots agents"]
+    who: Int64[Tensor, "graphs agents slots"]
     present: Bool[Tensor, "graphs agents slots"]
     graph: Bool[Tensor, "graphs agents agents"]
+
+    def one_hot(self) -> Float[Tensor, "graphs agents slots agents"]:
+        """Return which agent stands in each neighbor slot, all zero where a slot is empty."""
+        slots = torch.zeros(*self.who.shape, self.graph.shape[1])
+        return slots.scatter_(3, self.who.unsqueeze(3), self.present.unsqueeze(3).float())
 
 
 def neighborhood(neighbors: Int64[Tensor, "graphs agents slots"]) -> Neighborhood:
     """Return the graphs that neighbor slots describe."""
     n_graphs, n_agents, _ = neighbors.shape
     present = neighbors >= 0
-    seen = torch.where(present, neighbors, torch.arange(n_agents).unsqueeze(1))  # or nobody else
-    slots = torch.zeros(*neighbors.shape, n_agents)
-    slots.scatter_(3, seen.unsqueeze(3), present.unsqueeze(3).float())
-    graph = (
-        torch.eye(n_agents, dtype=torch.bool).repeat(n_graphs, 1, 1).scatter_(2, seen, value=True)
-    )
-    return Neighborhood(slots, present, graph)
+    who = torch.where(present, neighbors, torch.arange(n_agents).unsqueeze(1))
+    itself = torch.eye(n_agents, dtype=torch.bool).repeat(n_graphs, 1, 1)
+    return Neighborhood(who, present, itself.scatter_(2, who, value=True))

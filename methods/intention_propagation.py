@@ -199,11 +199,9 @@ class IntentionPropagation(Method):
         around: Neighborhood,
     ) -> Float[Tensor, "batch agents actions"]:
         """Sum, per action of an agent, the Q of everyone who sees it; the others act as given."""
-        graph = others(around)
+        graph, slots = others(around), around.one_hot()
         own = self._critic(views, action, graph)
-        return own + credit(
-            self._critic.if_neighbor(views, action, graph, around.slots), around.slots
-        )
+        return own + credit(self._critic.if_neighbor(views, action, graph, slots), slots)
 
     def state_dict(self) -> State:
         """Return networks, optimizers, replay, streams, temperature and counters."""
@@ -350,7 +348,7 @@ class NeighborhoodCritic(nn.Module):
 
 def others(around: Neighborhood) -> Float[Tensor, "graphs agents agents"]:
     """Return who hears whom, nobody itself."""
-    return around.slots.sum(2)
+    return (around.graph & ~torch.eye(around.graph.shape[1], dtype=torch.bool)).float()
 
 
 def pooled(

@@ -42,8 +42,11 @@ def share_matrix(
 
     A slot that emptied since the shares were decided falls back to its giver.
     """
-    given = (share[:, :, 1:].unsqueeze(2) @ around.slots).squeeze(2)
-    return given + torch.diag_embed(1 - given.sum(2))
+    batch, n_agents, _ = share.shape
+    to = around.who.expand(batch, -1, -1)
+    nothing = share.new_zeros(batch, n_agents, n_agents)
+    given = nothing.scatter_add(2, to, share[:, :, 1:] * around.present)
+    return torch.diagonal_scatter(given, 1 - given.sum(2), dim1=1, dim2=2)
 
 
 def share_rewards(
@@ -59,6 +62,6 @@ def received(
     """Return w_in: what each agent keeps, what each neighbor slot gives it, and all the rest."""
     incoming = matrix.transpose(1, 2)
     own = incoming.diagonal(dim1=1, dim2=2).unsqueeze(2)
-    listed = (around.slots @ incoming.unsqueeze(3)).squeeze(3)
+    listed = incoming.gather(2, around.who.expand(len(matrix), -1, -1)) * around.present
     rest = incoming.masked_fill(around.graph, 0.0).sum(2, keepdim=True)
     return torch.cat([own, listed, rest], dim=2)

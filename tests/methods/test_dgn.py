@@ -74,7 +74,7 @@ def test_a_neighborhood_is_the_graph_of_its_slots():
     around = neighborhood(slots)
 
     np.testing.assert_array_equal(around.graph[0].numpy(), ts.graph)
-    np.testing.assert_array_equal(around.slots[0].argmax(2).numpy(), ts.neighbors)
+    np.testing.assert_array_equal(around.one_hot()[0].argmax(2).numpy(), ts.neighbors)
 
 
 def test_five_updates_equal_a_loop_over_modules():

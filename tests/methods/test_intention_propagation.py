@@ -63,7 +63,7 @@ def test_with_true_critics_the_policy_loss_has_the_mean_field_as_its_fixed_point
 ):
     n, taken = len(field), joint_actions(len(field))
     around = neighborhood(torch.from_numpy(neighbors)[None])
-    slots = around.slots.double()
+    slots = around.one_hot().double()
     value = torch.zeros(len(taken), n, 2, dtype=torch.float64)
     of_neighbor = torch.zeros(len(taken), n, neighbors.shape[1], 2, dtype=torch.float64)
     for i, a in itertools.product(range(n), range(2)):

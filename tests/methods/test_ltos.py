@@ -194,9 +194,6 @@ def learner():
     for module in (method._network, method._target, method._phi, method._phi_target):
         module.double()
     method._obs_scale = method._obs_scale.double()
-    method.neighborhood = lambda neighbors: neighborhood(neighbors)._replace(
-        slots=neighborhood(neighbors).slots.double()
-    )
     return method, batch
 
 

@@ -234,7 +234,7 @@ def path_of(n_agents, n_features, n_actions, steps):
     slots = neighborhood(torch.from_numpy(scenario.reset(np.random.default_rng(0)).neighbors[None]))
     obs = torch.rand(steps, n_agents, n_features, generator=torch.Generator().manual_seed(0))
     policy = torch.full((steps, n_agents, n_actions), 1 / n_actions)
-    return scenario, Seen(obs.requires_grad_(), slots.slots, policy)
+    return scenario, Seen(obs.requires_grad_(), slots.one_hot(), policy)
 
 
 def test_news_travel_one_hop_per_step():
@@ -374,7 +374,7 @@ def first_values(method, scenario):
     """Values at a first timestep, each neighbor taking action 0."""
     ts = scenario.reset(np.random.default_rng(7))
     network, n = method._network, scenario.spec.n_agents
-    slots = neighborhood(torch.from_numpy(ts.neighbors).unsqueeze(0)).slots
+    slots = neighborhood(torch.from_numpy(ts.neighbors).unsqueeze(0)).one_hot()
     obs = torch.from_numpy(ts.obs * scenario.spec.obs_scale).unsqueeze(0)
     seen = Seen(obs, slots, torch.full((1, n, 3), 1 / 3))
     with torch.no_grad():

@@ -8,17 +8,18 @@ from typing import Any
 from harness.cell import Budget, Cell, Named, Value, default_budget
 from harness.errors import ConfigurationError, nearest
 from harness.hparams import build_config, untuned
-from harness.place import Place, find_place, frozen
+from harness.place import Place, Places, frozen
 from harness.seeding import TUNING_SEEDS
 from harness.sweep import Sweep
 from methods import METHODS
 from methods.reference import Reference
 
 EVERY_METHOD = "*"
-Planned = Mapping[str, Mapping[str, str]]
 
 
-def expand(where: str, sweep: Sweep, planned: Planned) -> Iterator[tuple[Cell, str | None, bool]]:
+def expand(
+    where: str, sweep: Sweep, places: Places, planned: Mapping[str, str]
+) -> Iterator[tuple[Cell, str | None, bool]]:
     """Yield the cells of a sweep, each with the reason why it cannot be run, if there is one.
 
     The last item says whether the reason is this machine's, which lacks something.
@@ -26,15 +27,16 @@ def expand(where: str, sweep: Sweep, planned: Planned) -> Iterator[tuple[Cell, s
     Args:
         where: File and key of the sweep, for messages.
         sweep: What to expand.
-        planned: Names that are not built yet, with reasons: tables ``scenarios`` and ``methods``.
+        places: Where scenarios come from.
+        planned: Methods that are not there yet, with reasons.
 
     Raises:
         ConfigurationError: An unknown name, a value of the wrong type or out of its range.
     """
     budget = _budget(where, sweep)
     for options in _combinations(sweep.options):
-        place = find_place(where, sweep.scenario, options, planned["scenarios"])
-        for method, fields, reason in _variants(where, sweep, place, planned["methods"]):
+        place = places.find(where, sweep.scenario, options)
+        for method, fields, reason in _variants(where, sweep, place, planned):
             for seed in sweep.seeds:
                 yield (
                     Cell(

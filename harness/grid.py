@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.cell import Cell
 from harness.errors import ConfigurationError, nearest
 from harness.expand import check_seeds, expand
+from harness.place import Places
 from harness.sweep import key_text, read_grid_file
 
 
@@ -49,10 +50,11 @@ def load_grid(name_or_path: str | Path) -> Grid:
     """
     path, sources = _grid_path(str(name_or_path)), dict[Cell, str]()
     file, unavailable, lacking = read_grid_file(path), dict[Cell, str](), set[Cell]()
+    places, methods = Places(planned()["scenarios"]), planned()["methods"]
     for index, sweep in enumerate(file.sweep):
         where = f"{path}: {key_text('sweep', index)}"
         check_seeds(where, sweep.seeds, tuning=file.tuning)
-        for cell, reason, local in expand(where, sweep, planned()):
+        for cell, reason, local in expand(where, sweep, places, methods):
             if cell in sources:
                 raise ConfigurationError(
                     f"{where}: names cell {cell.id} again, after {sources[cell]}; each cell can "

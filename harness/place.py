@@ -34,25 +34,38 @@ class Place:
     lacking: bool = False
 
 
-def find_place(
-    where: str, scenario: str, options: dict[str, Value], planned: Mapping[str, str]
-) -> Place:
-    """Check a scenario's name and options.
+class Places:
+    """Scenarios with checked options; each is built once, however many sweeps name it.
 
-    Raises:
-        ConfigurationError: An unknown name, or a value of the wrong type or out of its range.
+    Args:
+        planned: Scenarios that are not there yet, with reasons.
     """
-    for name in options.keys() & BudgetTable.model_fields.keys():
+
+    def __init__(self, planned: Mapping[str, str]) -> None:
+        self._planned = planned
+        self._built: dict[tuple[str, str], Place] = {}
+
+    def find(self, where: str, scenario: str, options: dict[str, Value]) -> Place:
+        """Check a scenario's name and options.
+
+        Raises:
+            ConfigurationError: An unknown name, or a value of the wrong type or out of its range.
+        """
+        for name in options.keys() & BudgetTable.model_fields.keys():
+            raise ConfigurationError(
+                f"{where}.options.{name}: that is a budget's name; write budget.{name}"
+            )
+        given = tuple(sorted(options.items()))
+        if scenario in SCENARIOS:
+            key = scenario, repr(given)  # as text 1 and True differ
+            if key not in self._built:
+                self._built[key] = _built_place(where, scenario, options)
+            return self._built[key]
+        if scenario in self._planned:
+            return Place(scenario, given, None, self._planned[scenario])
         raise ConfigurationError(
-            f"{where}.options.{name}: that is a budget's name; write budget.{name}"
+            f"{where}.scenario: unknown scenario {scenario!r}; {nearest(scenario, SCENARIOS)}"
         )
-    if scenario in SCENARIOS:
-        return _built_place(where, scenario, options)
-    if scenario in planned:
-        return Place(scenario, tuple(sorted(options.items())), None, planned[scenario])
-    raise ConfigurationError(
-        f"{where}.scenario: unknown scenario {scenario!r}; {nearest(scenario, SCENARIOS)}"
-    )
 
 
 def option_defaults(scenario: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from harness.commands.request import OK, console, print_json
 from harness.errors import ConfigurationError
 from harness.grid import load_grid, planned, shipped_grids
 from harness.hparams import build_config
-from harness.place import find_place, required_options
+from harness.place import Places, required_options
 from harness.search import search_space, shaping_knobs
 from harness.seeding import method_rngs
 from methods import METHODS
@@ -51,7 +51,7 @@ def list_methods(scenario: str, *, as_json: bool) -> int:
             f"--scenario {scenario}: it needs options ({', '.join(needed)}), which only a grid can "
             "give; `plan --grid` says which methods suit it"
         )
-    place = find_place("--scenario", scenario, {}, planned()["scenarios"])
+    place = Places(planned()["scenarios"]).find("--scenario", scenario, {})
     if place.built is None:
         raise ConfigurationError(f"--scenario {scenario}: {place.reason}")
     methods = {name: _about(name, scenario, place.built) for name in METHODS}

@@ -1,3 +1,4 @@
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from harness.errors import ConfigurationError
 from harness.grid import load_grid, planned, shipped_grids
 from methods import METHODS
 from scenarios import SCENARIOS
+from scenarios.base import Scenario
 from toys import Line
 
 HEAD = 'description = "a test"\n'
@@ -201,6 +203,11 @@ def test_what_is_planned_is_unavailable_and_its_options_stay_as_written(write, m
         (sweep(budget="{ episodes = 5 }"), "sweep[0].budget: 100 evaluations in 5 training"),
         (sweep(budget="{ steps = -1 }"), "sweep[0].budget.steps: "),
         (sweep() + sweep(), "sweep[1]: names cell prisoner/dqn/seed=0 again, after sweep[0]"),
+        (
+            sweep(scenario='"jungle"', options__planes="true")
+            + sweep(scenario='"jungle"', options__planes="1"),
+            "sweep[1].options.planes: Input should be a valid boolean, not 1",
+        ),
         (sweep(methods='["dqn", "dqn"]'), "sweep[0]: names cell prisoner/dqn/seed=0 again"),
         ("", "sweep: missing"),
         ("[[sweep]\n", "not valid TOML"),
@@ -214,6 +221,21 @@ def test_a_wrong_grid_is_refused_with_file_key_and_remedy(write, text, says):
 
     assert str(caught.value).startswith(f"{path}: ")
     assert says in str(caught.value)
+
+
+def test_a_scenario_that_several_sweeps_name_is_built_once(write, monkeypatch):
+    built, prisoner = [], SCENARIOS["prisoner"]
+
+    def counted(**options: int) -> Scenario:
+        built.append(options)
+        return prisoner(**options)
+
+    counted.__signature__ = inspect.signature(prisoner)
+    monkeypatch.setattr("harness.place.SCENARIOS", {"prisoner": counted})
+    sweeps = [sweep(seeds=f"[{seed}]") for seed in range(3)]
+
+    assert len(load_grid(write("".join(sweeps))).cells) == 3
+    assert len(built) == 1
 
 
 def test_a_tuning_grid_takes_tuning_seeds_only(write):

@@ -32,7 +32,7 @@ BUGS = (
     Bug(
         "attention leaks across the graph",
         "methods/attention.py",
-        "logits.masked_fill(~graph.unsqueeze(1), -torch.inf)",
+        "logits.masked_fill_(~graph.unsqueeze(1), -torch.inf)",
         "logits",
         f"{LAWS} -k hops",
     ),
@@ -234,8 +234,8 @@ BUGS = (
     Bug(
         "the team's value falls with some agents' values",
         "methods/team_network.py",
-        "self.weight_1(s)[0].abs()",
-        "self.weight_1(s)[0]",
+        "self.weight_1(s).squeeze(0).abs()",
+        "self.weight_1(s).squeeze(0)",
         "tests/methods/test_qmix.py -k rises",
     ),
     Bug(
@@ -256,7 +256,7 @@ BUGS = (
     Bug(
         "a forbidden action is a team's best",
         "methods/qmix.py",
-        "best.masked_fill(forbidden, -torch.inf).argmax",
+        'best.masked_fill(~batch["next_action_mask"], -torch.inf).argmax',
         "best.argmax",
         "tests/methods/test_qmix.py -k forbidden",
     ),
@@ -396,7 +396,7 @@ BUGS = (
     Bug(
         "a second export makes every run twice",
         "harness/tracker.py",
-        "run.fingerprint == result.fingerprint",
+        "run.fingerprint == member.fingerprint",
         "run.fingerprint == above",
         "tests/harness/test_tracking.py -k second_time",
     ),

@@ -154,9 +154,7 @@ class RecurrentA2C(Method):
     def _slots(
         self, neighbors: Int64[Tensor, "graphs agents slots"]
     ) -> Float[Tensor, "graphs agents slots agents"]:
-        """Return the graphs of neighbor slots; a graph that does not change is made once."""
-        if len(neighbors) > 1:
-            return neighborhood(neighbors).one_hot()
+        """Return the graphs of neighbor slots; those asked for again and again are made once."""
         if self._last_slots is None or not torch.equal(self._last_slots[0], neighbors):
             self._last_slots = (neighbors.clone(), neighborhood(neighbors).one_hot())
         return self._last_slots[1]

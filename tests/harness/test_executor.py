@@ -96,7 +96,7 @@ def test_a_worker_keeps_memory_that_it_freed():
 def test_the_server_that_workers_are_forked_from_has_imported_what_takes_long():
     code = (
         "import psutil\n"
-        "from harness.pool import KEEP_MEMORY, workers\n"
+        "from harness.pool import workers\n"
         "with workers(1): print([p.cmdline() for p in psutil.Process().children()])"
     )
 

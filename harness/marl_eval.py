@@ -12,11 +12,12 @@ What its reader takes for granted, and therefore holds here:
 Policies that do not learn are evaluated once and have no curve: they are left out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from harness.errors import ConfigurationError
 from harness.result import RunResult
+from harness.seeding import seeds_text
 from methods import METHODS
 
 Tree: TypeAlias = dict[str, dict[str, dict[str, dict[str, Any]]]]
@@ -73,7 +74,7 @@ def _cut(name: str, tasks: _Tasks) -> tuple[dict[str, dict[str, dict[str, Any]]]
     runs = [tasks[task][algorithm] for task in tasks for algorithm in algorithms]
     seeds, odd_seeds = _shared(runs)
     if odd_seeds:
-        cuts.append(f"not every algorithm has {_seeds_text(odd_seeds)}")
+        cuts.append(f"not every algorithm has {seeds_text(odd_seeds)}")
     lengths = sorted({len(found[seed].curve) for found in runs for seed in seeds})
     if not lengths:
         raise ConfigurationError(f"{name}: {'; '.join(cuts)}: nothing is left that all have")
@@ -113,7 +114,3 @@ def _run(result: RunResult, length: int) -> dict[str, Any]:
 
 def _name(name: str) -> str:
     return name.lower().replace(",", ";")
-
-
-def _seeds_text(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}"

@@ -4,6 +4,7 @@ Each purpose has a number of its own; append purposes, never renumber them: the 
 part of what a published result means. The method is in no key: all methods meet the same worlds.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 import numpy as np
@@ -42,3 +43,15 @@ def method_rngs(seed: int) -> Rngs:
 
 def _torch_stream(seed: int, purpose: Purpose) -> torch.Generator:
     return torch.Generator().manual_seed(int(stream(seed, purpose).integers(2**63)))
+
+
+def seeds_text(seeds: Iterable[int]) -> str:
+    """Write seeds for people: ``seed 7`` or ``seeds 0-4, 7``."""
+    spans: list[list[int]] = []
+    for seed in sorted(seeds):
+        if spans and seed == spans[-1][-1] + 1:
+            spans[-1].append(seed)
+        else:
+            spans.append([seed])
+    word = "seed" if sum(map(len, spans)) == 1 else "seeds"
+    return f"{word} {', '.join('-'.join(map(str, dict.fromkeys((s[0], s[-1])))) for s in spans)}"

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from harness.integrity.fault import Fault, Kind
 from harness.result import RunResult
+from harness.seeding import seeds_text
 from harness.status import State
 from harness.table import Run
 from methods import METHODS
@@ -68,8 +69,7 @@ def missing_seeds(runs: Iterable[Run]) -> Iterator[Fault]:
     for (place, _), members in columns.items():
         if any(run.state is State.DONE for run in members):
             for variant, seeds in _missing(members).items():
-                word = "seed" if len(seeds) == 1 else "seeds"
-                detail = f"no result for {word} {', '.join(map(str, seeds))}"
+                detail = f"no result for {seeds_text(seeds)}"
                 yield Fault(kind=Kind.MISSING, where=f"{place}/{variant}", detail=detail)
 
 

@@ -9,7 +9,7 @@ from harness.report.named_plot import NamedPlot, file_name
 from harness.report.variants import Variant, labels
 from scenarios import SCENARIOS
 
-_FINAL = "Final {metric}: mean over {seeds}, with a line from their least to their most; "
+_FINAL = "Final {metric}: {seeds}; "
 _SIDE = "gray: fixed policies. Points at the same spot stand side by side."
 
 
@@ -90,5 +90,6 @@ def _figure(
         xlabel=cost.xlabel,
         xscale=cost.scale,
     )
-    caption = cost.caption.format(metric=metric, seeds=seeds_of(learners, label))
+    seeds = seeds_of(((row, label) for row in learners), "line")
+    caption = cost.caption.format(metric=metric, seeds=seeds)
     return NamedPlot(file_name(place, label, cost.name), caption, plot)

@@ -126,10 +126,8 @@ def _over_steps(where: _Where, group: _Group, levels: tuple[Level, ...]) -> Name
 
 
 def _mean_and_band(where: _Where, group: _Group) -> str:
-    return (
-        f"{where.metric}: mean over {seeds_of(group.rows, where.label)}, band from their "
-        "least to their most; gray: fixed policies."
-    )
+    seeds = seeds_of(((row, where.label) for row in group.rows), "band")
+    return f"{where.metric}: {seeds}; gray: fixed policies."
 
 
 def _episode_length(rows: Sequence[Variant], label: str) -> float | None:

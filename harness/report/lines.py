@@ -1,6 +1,6 @@
 """From the runs of a variant to what figures draw of them: curves, levels, points."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -82,11 +82,20 @@ def name_of(row: Variant, label: str) -> str:
     return row.title if done == asked else f"{row.title} ({done}/{asked})"
 
 
-def seeds_of(rows: Sequence[Variant], label: str) -> str:
-    """Write how many seeds stand behind a figure: ``1 seed`` or ``3 to 5 seeds``."""
-    counts = sorted({row.count(label, State.DONE) for row in rows})
+def seeds_of(shown: Iterable[tuple[Variant, str]], mark: str) -> str:
+    """Write what a figure shows of its seeds.
+
+    ``1 seed``, or ``mean over 3 to 5 seeds, band from their least to their most``.
+
+    Args:
+        shown: Variants with labels.
+        mark: What goes from the least to the most.
+    """
+    counts = sorted({row.count(label, State.DONE) for row, label in shown})
+    if counts[-1] == 1:
+        return "1 seed"
     span = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
-    return f"{span} seed{'' if counts[-1] == 1 else 's'}"
+    return f"mean over {span} seeds, {mark} from their least to their most"
 
 
 def median(results: Sequence[RunResult], part: str, key: str) -> float:

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from harness.report.document import Note
-from harness.report.numbers import seeds_text
 from harness.report.text import Text, prose
 from harness.report.variants import Variant
 from harness.result import RunResult
+from harness.seeding import seeds_text
 from harness.status import State
 from harness.table import Run
 from harness.worker import COLLAPSE
@@ -115,7 +115,7 @@ def _left_out_notes(row: Variant, label: str) -> list[Text]:
             seeds[run.state, run.reason].append(run.cell.seed)
     return [
         (
-            f"{_named(row, label)}, seed{'s' if len(found) > 1 else ''} {seeds_text(found)}: ",
+            f"{_named(row, label)}, {seeds_text(found)}: ",
             *_LEFT_OUT[state],
             f" ({reason})" if reason else "",
         )

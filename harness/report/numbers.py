@@ -1,7 +1,7 @@
 """Numbers in a report, each kind by one fixed rule."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -50,17 +50,6 @@ def rough(value: float) -> str:
         return "0"
     places = 1 - math.floor(math.log10(abs(value)))
     return f"{round(value, places):,.{max(places, 0)}f}"
-
-
-def seeds_text(seeds: Iterable[int]) -> str:
-    """Write seeds shortly: ``0-4, 7``."""
-    runs: list[list[int]] = []
-    for seed in sorted(seeds):
-        if runs and seed == runs[-1][-1] + 1:
-            runs[-1].append(seed)
-        else:
-            runs.append([seed])
-    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs)
 
 
 def interval_text(mean: float, interval: tuple[float, float] | None, places: int) -> str:

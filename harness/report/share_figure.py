@@ -16,8 +16,8 @@ from scenarios import SCENARIOS
 from scenarios.base import AgentMap, HasMap
 
 _CAPTION = """Self weight, the part of its reward an agent keeps, over agents, steps and episodes of
-an evaluation: its mean, with a band from the least to the most of {seeds} seeds, and its standard
-deviation within a run, which grows as agents come to keep different parts."""
+an evaluation ({seeds}), and its standard deviation within a run, which grows as agents come to keep
+different parts."""
 
 
 _AGENTS = """Self weight of each agent over an episode: the first one of the last evaluation of
@@ -39,7 +39,6 @@ def _training(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
     learned = [(row, label) for row in rows for label in row.runs if _shares(row, label)]
     if not learned:
         return ()
-    seeds = dict.fromkeys(seeds_of([row], label) for row, label in learned)
     plot = Plot(
         title=f"{place}: learned sharing",
         ylabel="self weight",
@@ -47,7 +46,7 @@ def _training(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
         levels=(),
         by_method=False,
     )
-    caption = " ".join(_CAPTION.format(seeds=" or ".join(seeds)).split())
+    caption = " ".join(_CAPTION.format(seeds=seeds_of(learned, "band")).split())
     return (NamedPlot(file_name(place, "sharing"), caption, plot),)
 
 

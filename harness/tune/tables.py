@@ -6,7 +6,8 @@ import numpy as np
 
 from harness.report.document import Table
 from harness.report.markdown import escape, table_text
-from harness.report.numbers import NOTHING, decimals, number, rough, seeds_text
+from harness.report.numbers import NOTHING, decimals, number, rough
+from harness.seeding import seeds_text
 from harness.tune.row import Row
 from harness.tune.trial import Fate
 from methods import METHODS
@@ -44,7 +45,7 @@ def study_tables(rows: Sequence[Row]) -> str:
     info = scenario.metric_info[plan.metric]
     places = decimals(scenario.bound[plan.metric], scenario.floor[plan.metric])
     seeds = seeds_text({seed for row in rows for seed in row.plan.seeds})
-    unseen = seeds_text({seed for row in rows for seed in row.unseen})
+    unseen = {seed for row in rows for seed in row.unseen}
     budgets = " or ".join(f"{n:,}" for n in sorted({row.budget for row in rows}))
     arrow = "↑" if info.higher_is_better else "↓"
     return "\n\n".join(
@@ -52,7 +53,7 @@ def study_tables(rows: Sequence[Row]) -> str:
             f"## {escape(plan.place)}",
             f"Score: {escape(plan.metric)} {arrow} ({escape(info.unit)}). A run trains for "
             f"{plan.cell.budget.steps:,} environment steps; each study may spend {budgets}. Tuning "
-            f"seeds {seeds}" + (f", unseen seeds {unseen}." if unseen else "."),
+            f"{seeds}" + (f", unseen {seeds_text(unseen)}." if unseen else "."),
             _table(_GIVEN, [_given(row) for row in rows], left=2),
             _table(_BROUGHT, [_brought(row, places) for row in rows]),
             _table(["method", "values that differ from preset default"], map(_found, rows), left=2),

@@ -261,5 +261,5 @@ def test_a_place_that_has_not_been_begun_is_no_fault(here):
     recorded.whole(recorded.cell(options=(("max_steps", 20),))).save(here / "results/mine")
 
     assert faults(here) == [
-        ("missing seeds", "prisoner,max_steps=20/dqn", "no result for seeds 1, 2")
+        ("missing seeds", "prisoner,max_steps=20/dqn", "no result for seeds 1-2")
     ]

@@ -10,8 +10,9 @@ from harness.files import CellFiles, Failure
 from harness.grid import Grid
 from harness.report import build_report, check_report, write_report
 from harness.report.markdown import code, escape
-from harness.report.numbers import decimals, number, range_text, rough, seeds_text
+from harness.report.numbers import decimals, number, range_text, rough
 from harness.result import fingerprint, result_path
+from harness.seeding import seeds_text
 
 
 def write(grid, results, reports):
@@ -504,7 +505,8 @@ def test_numbers_are_written_by_one_rule():
         "100",
         "1,400",
     ]
-    assert seeds_text([4, 0, 1, 2, 7]) == "0-2, 4, 7"
+    assert seeds_text([4, 0, 1, 2, 7]) == "seeds 0-2, 4, 7"
+    assert seeds_text([3]) == "seed 3"
 
 
 def test_escaping_keeps_names_readable_and_harmless():

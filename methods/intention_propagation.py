@@ -199,9 +199,8 @@ class IntentionPropagation(Method):
         around: Neighborhood,
     ) -> Float[Tensor, "batch agents actions"]:
         """Sum, per action of an agent, the Q of everyone who sees it; the others act as given."""
-        graph, slots = others(around), around.one_hot()
-        own = self._critic(views, action, graph)
-        return own + credit(self._critic.if_neighbor(views, action, graph, slots), slots)
+        own = self._critic(views, action, others(around))
+        return own + credit(self._critic.if_neighbor(views, action, around), around.one_hot())
 
     def state_dict(self) -> State:
         """Return networks, optimizers, replay, streams, temperature and counters."""
@@ -325,8 +324,7 @@ class NeighborhoodCritic(nn.Module):
         self,
         views: Views,
         action: Int64[Tensor, "batch agents"],
-        graph: Float[Tensor, "graphs agents agents"],
-        slots: Float[Tensor, "graphs agents slots agents"],
+        around: Neighborhood,
     ) -> Float[Tensor, "batch agents slots actions"]:
         """Compute Q_i(o, a_i, .) of each action of each single neighbor, the rest as given.
 
@@ -335,13 +333,13 @@ class NeighborhoodCritic(nn.Module):
         own, said = views
         said_now = of_action(said, action)
         agents, batch, n_actions, units = said.shape
-        change = (said - said_now.unsqueeze(2)).transpose(0, 1).reshape(batch, agents, -1)
-        at_slots = slots.flatten(1, 2) @ change  # [batch, agents * slots, actions * units]
-        at_slots = at_slots.view(batch, agents, -1, units).transpose(0, 1)  # slots * actions
-        heard = pooled(said_now, graph).unsqueeze(2) + at_slots
-        heard = self.heard(heard.reshape(agents, -1, units)).view(agents, batch, -1, units)
-        q = self.head(torch.relu(own.unsqueeze(2) + heard).reshape(agents, -1, units))
-        q = q.view(agents, batch, -1, n_actions)
+        change = (said - said_now.unsqueeze(2)).flatten(0, 1)  # [agents * batch, actions, units]
+        rows = around.who * batch + torch.arange(batch)[:, None, None]  # [batch, agents, slots]
+        heard = change[rows.transpose(0, 1)].mul_(around.present.transpose(0, 1)[..., None, None])
+        heard = heard.flatten(2, 3).add_(pooled(said_now, others(around)).unsqueeze(2))
+        heard = self.heard(heard.flatten(1, 2)).view(agents, batch, -1, units)
+        heard = heard.add_(own.unsqueeze(2)).relu_()  # in place: the largest tensors here by far
+        q = self.head(heard.flatten(1, 2)).view(agents, batch, -1, n_actions)
         played = action.T[:, :, None, None].expand(*q.shape[:3], 1)
         return q.gather(3, played).view(agents, batch, -1, n_actions).transpose(0, 1)
 

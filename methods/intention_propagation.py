@@ -335,8 +335,10 @@ class NeighborhoodCritic(nn.Module):
         agents, batch, n_actions, units = said.shape
         change = (said - said_now.unsqueeze(2)).flatten(0, 1)  # [agents * batch, actions, units]
         rows = around.who * batch + torch.arange(batch)[:, None, None]  # [batch, agents, slots]
-        heard = change[rows.transpose(0, 1)].mul_(around.present.transpose(0, 1)[..., None, None])
-        heard = heard.flatten(2, 3).add_(pooled(said_now, others(around)).unsqueeze(2))
+        heard = change.index_select(0, rows.transpose(0, 1).flatten())  # agents first, unlike [..]
+        heard = heard.view(agents, batch, -1, n_actions, units)
+        heard = heard.mul_(around.present.transpose(0, 1)[..., None, None]).flatten(2, 3)
+        heard = heard.add_(pooled(said_now, others(around)).unsqueeze(2))
         heard = self.heard(heard.flatten(1, 2)).view(agents, batch, -1, units)
         heard = heard.add_(own.unsqueeze(2)).relu_()  # in place: the largest tensors here by far
         q = self.head(heard.flatten(1, 2)).view(agents, batch, -1, n_actions)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from harness.errors import ConfigurationError
 from harness.files import is_held, storing
@@ -115,16 +115,19 @@ class Study:
 
     def _take_back_orphans(self) -> None:
         """Let trials whose process is gone go on under another number, with the runs they have."""
-        trials = self._study.get_trials(deepcopy=False)
-        retried = {t.user_attrs.get(_RETRY) for t in trials}
-        for t in trials:
-            if t.state is not TrialState.RUNNING or is_held(lock := self.files.trial(t.number)):
-                continue
+        lost = {t.number for t in self._running() if not is_held(self.files.trial(t.number))}
+        # Read once more: a trial ends before it lets go of its lock, so what runs now is lost.
+        orphans = [t for t in self._running() if t.number in lost]
+        retried = {t.user_attrs.get(_RETRY) for t in self._study.get_trials(deepcopy=False)}
+        for t in orphans:
             if counts(t) and t.number not in retried:
                 attempt = Attempt.from_record(t.user_attrs[ATTEMPT])
                 self._enqueue(attempt, {**t.user_attrs, _RETRY: t.number})
             self._study.tell(t.number, state=TrialState.FAIL)
-            lock.unlink(missing_ok=True)
+            self.files.trial(t.number).unlink(missing_ok=True)
+
+    def _running(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
     def _identify(self) -> None:
         wanted, stands = identity(self.plan), self.notes.get(_IDENTITY)

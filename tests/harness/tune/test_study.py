@@ -220,6 +220,24 @@ def test_a_trial_that_somebody_runs_is_left_to_them(tmp_path):
     assert len({task.trial.number for task in tasks}) == 3
 
 
+def test_a_trial_that_ends_while_others_look_at_it_is_not_taken_back(tmp_path, monkeypatch):
+    mine, theirs = study(tmp_path), study(tmp_path)
+    task = theirs.next()
+    for seed in task.trial.attempt.seeds:
+        task.record(seed, scored(0.5))
+
+    def is_held(lock):
+        task.end()  # after it was seen running, before its lock is looked at
+        return False
+
+    monkeypatch.setattr("harness.tune.study.is_held", is_held)
+
+    following = mine.next()
+
+    assert following.trial.attempt.preset == "default"
+    assert [t.fate for t in mine.trials()] == [Fate.COMPLETE, Fate.RUNNING]
+
+
 def test_two_at_one_study_lose_no_trial_run_none_twice_and_keep_to_the_budget(tmp_path):
     of, ended = plan(tmp_path), []
     study(tmp_path, of, trials=12)

@@ -199,8 +199,10 @@ class IntentionPropagation(Method):
         around: Neighborhood,
     ) -> Float[Tensor, "batch agents actions"]:
         """Sum, per action of an agent, the Q of everyone who sees it; the others act as given."""
-        own = self._critic(views, action, others(around))
-        return own + credit(self._critic.if_neighbor(views, action, around), around.one_hot())
+        graph = others(around)
+        own = self._critic(views, action, graph)
+        theirs = self._critic.if_neighbor(views, action, graph, around)
+        return own + credit(theirs, around.one_hot())
 
     def state_dict(self) -> State:
         """Return networks, optimizers, replay, streams, temperature and counters."""
@@ -324,6 +326,7 @@ class NeighborhoodCritic(nn.Module):
         self,
         views: Views,
         action: Int64[Tensor, "batch agents"],
+        graph: Float[Tensor, "graphs agents agents"],
         around: Neighborhood,
     ) -> Float[Tensor, "batch agents slots actions"]:
         """Compute Q_i(o, a_i, .) of each action of each single neighbor, the rest as given.
@@ -338,7 +341,7 @@ class NeighborhoodCritic(nn.Module):
         heard = change.index_select(0, rows.transpose(0, 1).flatten())  # agents first, unlike [..]
         heard = heard.view(agents, batch, -1, n_actions, units)
         heard = heard.mul_(around.present.transpose(0, 1)[..., None, None]).flatten(2, 3)
-        heard = heard.add_(pooled(said_now, others(around)).unsqueeze(2))
+        heard = heard.add_(pooled(said_now, graph).unsqueeze(2))
         heard = self.heard(heard.flatten(1, 2)).view(agents, batch, -1, units)
         heard = heard.add_(own.unsqueeze(2)).relu_()  # in place: the largest tensors here by far
         q = self.head(heard.flatten(1, 2)).view(agents, batch, -1, n_actions)

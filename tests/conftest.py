@@ -26,5 +26,5 @@ def simulators_without_numba() -> list[str]:
 def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)  # as in the workers that make the results
     if config.option.markexpr != "bench":  # a benchmark measures what users run
-        modules = ["harness", "methods", "toys", *simulators_without_numba()]
+        modules = ["harness", "methods", "support.toys", *simulators_without_numba()]
         install_import_hook(modules, "beartype.beartype")

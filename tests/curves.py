@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-import places
 from harness.cell import Budget, Cell
 from harness.hparams import build_config, preset_values
 from harness.runner import Training
 from harness.seeding import Purpose, stream
 from methods import METHODS
 from scenarios import SCENARIOS
+from support import places
 
 FOLDER = Path(__file__).parent / "golden" / "curves"
 BUDGET = Budget(episodes=2, steps=60, evaluations=2, evaluation_episodes=2)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-import places
 from scenarios import SCENARIOS
 from scenarios.base import Timestep
+from support import places
 
 GOLDEN = Path(__file__).parent / "golden"
 EPISODES = 6

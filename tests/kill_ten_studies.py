@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from study_kills import kill_and_resume
+from support.study_kills import kill_and_resume
 
 N_KILLS, N_INSIDE = 10, 7
 METHODS = ("dgn", "fixed_ltos", "coco_q")  # an heir among them

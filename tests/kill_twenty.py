@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kills import kill_and_resume
+from support.kills import kill_and_resume
 
 N_KILLS, N_INSIDE = 20, 15
 

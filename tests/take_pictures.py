@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from playwright.sync_api import sync_playwright
 
-from chromium import ARGUMENTS, CHROMIUM
+from support.chromium import ARGUMENTS, CHROMIUM
 
 FOLDER = Path("docs/pictures")
 

@@ -12,10 +12,10 @@ import torch
 
 from harness.hparams import build_config
 from harness.seeding import method_rngs
-from loops import LoopDGN, LoopDQN, LoopLToS
 from methods import METHODS
 from methods.q_learning import QLearner
-from toys import Line, next_in_line
+from support.loops import LoopDGN, LoopDQN, LoopLToS
+from support.toys import Line, next_in_line
 
 N = 36
 SIZES = {

@@ -16,9 +16,9 @@ from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
 from methods.rollout import n_step_returns
-from recurrent_loops import LoopAgents
 from scenarios.base import Spec, Timestep
-from toys import graph_of_slots
+from support.recurrent_loops import LoopAgents
+from support.toys import graph_of_slots
 
 STEPS = 120
 SIZES = {

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-import recorded
 from harness.grid import Grid
 from harness.report import build_report, write_report
 from harness.report.files import Format
+from support import recorded
 
 pytestmark = pytest.mark.bench
 

@@ -19,7 +19,7 @@ from methods.intention_propagation import others
 from methods.lio import discounting, neighbors_of, received
 from methods.policy import log_probabilities, sample_with
 from methods.rollout import Rollout
-from toys import Line
+from support.toys import Line
 
 PLACES = {  # agents, features, neighbors, width, batch
     "traffic": (36, 28, None, 32, 20),

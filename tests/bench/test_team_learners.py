@@ -13,8 +13,8 @@ import torch
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
-from team_loops import LoopMixed, LoopPPO
-from toys import Line
+from support.team_loops import LoopMixed, LoopPPO
+from support.toys import Line
 
 PLACES = {  # agents, features, hidden, embed
     "traffic": (36, 28, (16,), 16),

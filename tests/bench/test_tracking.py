@@ -7,7 +7,7 @@ import pytest
 from harness.grid import Grid
 from harness.projection import seed_entry, variant_family
 from harness.tracker import Tracker
-from recorded import cell, result
+from support.recorded import cell, result
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
 pytestmark = [

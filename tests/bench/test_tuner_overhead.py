@@ -14,7 +14,7 @@ from harness.tune.scoring import score
 from harness.tune.study import Study
 from harness.tune.study_files import StudyFiles
 from harness.tune.trial import Attempt
-from studies import scored
+from support.studies import scored
 
 pytestmark = pytest.mark.bench
 

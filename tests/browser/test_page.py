@@ -5,10 +5,10 @@ Needs playwright (``pip install --group browser``) and a Chromium of the system'
 
 import pytest
 
-import reported
-from chromium import ARGUMENTS, CHROMIUM
 from harness.report import write_report
 from harness.report.files import Format
+from support import reported
+from support.chromium import ARGUMENTS, CHROMIUM
 
 pytestmark = pytest.mark.browser
 

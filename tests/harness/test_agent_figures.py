@@ -5,7 +5,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-import recorded
 from harness.agent_plot import AgentPlot
 from harness.figures import axes_box, draw, stored_digest
 from harness.grid import Grid
@@ -16,6 +15,7 @@ from harness.report.variants import variants
 from harness.table import load_runs
 from scenarios.traffic.places import agent_map
 from scenarios.traffic.scenario import Traffic
+from support import recorded
 
 N_STEPS, N_AGENTS = 24, 36
 

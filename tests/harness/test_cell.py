@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cell import Budget, default_budget
-from recorded import cell
+from support.recorded import cell
 
 USUAL = default_budget("prisoner", "default")
 

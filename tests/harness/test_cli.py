@@ -19,7 +19,7 @@ from harness.files import CellFiles, load_failure
 from harness.grid import load_grid
 from harness.result import load_result
 from harness.tracker import TrackingError
-from recorded import cell, result
+from support.recorded import cell, result
 
 HEAVY = {"torch", "mlflow", "pandas", "scipy", "numpy", "pydantic", "matplotlib", "numba"}
 GRID = """

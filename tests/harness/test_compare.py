@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import recorded
 from harness.__main__ import main
 from harness.cli import comparing
 from harness.compare import Outcome, compare
 from harness.errors import ConfigurationError
 from harness.result import load_result, result_path
 from harness.stats.decision import MARGIN
+from support import recorded
 
 SEEDS = range(6)
 WHERE = "paper/prisoner/dqn"

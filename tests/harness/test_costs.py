@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-import recorded
 from harness.grid import Grid
 from harness.report import build_report
+from support import recorded
 
 SPLIT = {
     "steps_per_s": 100.0,

@@ -11,7 +11,6 @@ import psutil
 import pytest
 from pebble import ProcessExpired
 
-import inside_workers
 from harness.cell import Budget, Cell
 from harness.executor import Job, Summary, execute
 from harness.failure import describe
@@ -19,7 +18,8 @@ from harness.files import CellFiles, Failure, StorageError, load_failure
 from harness.outcome import Outcome
 from harness.pool import KEEP_MEMORY, workers
 from harness.result import load_result
-from recorded import cell
+from support import inside_workers
+from support.recorded import cell
 
 ROOT = Path(__file__).parents[2]
 SHORT = Budget(episodes=10, steps=20, evaluations=5, evaluation_episodes=1)

@@ -13,7 +13,7 @@ from harness.export import CURVE, curve_frame, run_frame, write_marl_eval, write
 from harness.marl_eval import marl_eval_tree
 from harness.status import State
 from harness.table import Run
-from recorded import EVALUATIONS, cell, result
+from support.recorded import EVALUATIONS, cell, result
 
 METRICS = ("return", "steps", "collisions")
 HERE = {"wall_s": 2.5, "resumed": 1, "commit": "abc", "dirty": False, "packages": {"torch": "2"}}

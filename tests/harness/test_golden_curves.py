@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import places
 from curves import FOLDER, pairs, path, recorded, short_curve, versions
+from support import places
 
 TOLERANCE = 1e-4  # processors round differently; a change of the arithmetic does far more
 

@@ -11,7 +11,7 @@ from harness.grid import load_grid, planned, shipped_grids
 from methods import METHODS
 from scenarios import SCENARIOS
 from scenarios.base import Scenario
-from toys import Line
+from support.toys import Line
 
 HEAD = 'description = "a test"\n'
 

@@ -9,8 +9,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-import recorded
-import reported
 from harness.figures import draw
 from harness.report import build_report
 from harness.report.document import (
@@ -26,6 +24,7 @@ from harness.report.document import (
 from harness.report.html import html, without_drawings
 from harness.report.text import Code, Strong
 from methods.dqn import DQN
+from support import recorded, reported
 
 VOID = {"meta", "link", "input", "wbr"}
 

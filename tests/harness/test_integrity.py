@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-import recorded
 from harness.__main__ import main
 from harness.files import CellFiles, Failure
 from harness.grid import load_grid
 from harness.integrity import find_faults
 from harness.result import fingerprint, load_result, result_path
 from harness.table import load_runs
+from support import recorded
 
 GRID = """
 description = "sound results"

@@ -5,7 +5,7 @@ import time
 import psutil
 import pytest
 
-from kills import kill_and_resume, progress, write_grid
+from support.kills import kill_and_resume, progress, write_grid
 
 
 @pytest.mark.slow

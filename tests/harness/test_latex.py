@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 
-import reported
 from harness.report.document import Document, Entry, Heading, Paragraph, Table
 from harness.report.latex import latex
 from harness.report.latex_text import escape
 from harness.report.text import Code, Strong
+from support import reported
 
 
 def table_of(*rows, head=("x", "y"), left=1):

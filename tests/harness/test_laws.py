@@ -15,7 +15,7 @@ from harness.laws.registry import METHOD_LAWS, SCENARIO_LAWS
 from harness.laws.subject import NoToy, Subject
 from methods.base import Communication, Rngs
 from methods.dqn import DQN
-from toys import Line
+from support.toys import Line
 
 
 class Shown(Line):

@@ -10,7 +10,7 @@ from harness.live_view import draw, shorten
 from harness.log_view import LogView
 from harness.outcome import Outcome
 from harness.progress import Board
-from recorded import cell
+from support.recorded import cell
 
 BUDGET = Budget(episodes=100, steps=0, evaluations=10, evaluation_episodes=1)
 JOBS = [Job(cell=cell(seed=seed, budget=BUDGET), expected_s=100.0) for seed in range(40)]

@@ -26,10 +26,10 @@ from harness.result import load_result
 from harness.runner import Training
 from harness.worker import work
 from methods import METHODS
-from recorded import cell
 from scenarios import SCENARIOS
 from scenarios.pictures import Episode, load_picture
-from toys import Line
+from support.recorded import cell
+from support.toys import Line
 
 SHORT = Budget(episodes=20, steps=40, evaluations=4, evaluation_episodes=2)
 GRID = """

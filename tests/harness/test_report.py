@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-import recorded
 from harness.errors import ConfigurationError
 from harness.files import CellFiles, Failure
 from harness.grid import Grid
@@ -13,6 +12,7 @@ from harness.report.markdown import code, escape
 from harness.report.numbers import decimals, number, range_text, rough
 from harness.result import fingerprint, result_path
 from harness.seeding import seeds_text
+from support import recorded
 
 
 def write(grid, results, reports):

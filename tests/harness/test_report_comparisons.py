@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 
-import recorded
 from harness.files import CellFiles, Failure
 from harness.grid import Grid
 from harness.report import build_report
@@ -15,6 +14,7 @@ from harness.report.text import Strong
 from harness.result import fingerprint
 from methods.dqn import DQN
 from scenarios.prisoner import Prisoner
+from support import recorded
 
 PAPERS = {  # paper 001, Table 1
     "dqn": 0.24,

@@ -2,9 +2,8 @@
 
 import pytest
 
-import recorded
-import reported
 from harness.report import build_report
+from support import recorded, reported
 
 COSTS = {"steps_per_s": 1.0, "cpu_s": 3600.0, "peak_memory_mb": 1.0}
 

@@ -6,12 +6,11 @@ import shutil
 
 import pytest
 
-import recorded
-import reported
 from harness.__main__ import main
 from harness.errors import ConfigurationError
 from harness.report import check_report, write_report
 from harness.report.files import Format, parse_formats
+from support import recorded, reported
 
 EVERY = tuple(Format)
 

@@ -11,8 +11,8 @@ from harness.result import (
     result_path,
 )
 from methods import METHODS
-from recorded import cell, result
 from scenarios import SCENARIOS
+from support.recorded import cell, result
 
 
 def test_a_result_reads_back_as_it_was_written(tmp_path):

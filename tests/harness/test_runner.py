@@ -12,7 +12,7 @@ from harness.runner import Training, run_cell
 from methods import METHODS
 from methods.random_policy import RandomPolicy
 from scenarios import SCENARIOS
-from toys import Line
+from support.toys import Line
 
 STEPS = 3  # of every episode
 

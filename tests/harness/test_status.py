@@ -8,7 +8,7 @@ from harness.result import fingerprint
 from harness.select import select
 from harness.status import Rerun, State, Status, by_variant, count, look, to_run
 from methods import METHODS
-from recorded import cell, result
+from support.recorded import cell, result
 
 CELLS = tuple(cell(method, seed=seed) for method in ("dqn", "dgn", "random") for seed in (0, 1))
 

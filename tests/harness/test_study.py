@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import recorded
 from harness.grid import Grid
 from harness.plot import Stated
 from harness.published import find_published, load_published
@@ -15,6 +14,7 @@ from harness.report.study import find_studies
 from harness.report.variants import variants
 from harness.table import load_runs
 from scenarios import SCENARIOS
+from support import recorded
 
 
 def grid(*cells, unavailable=None):

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-import recorded
 from harness.cell import Budget
 from harness.files import CellFiles, Failure
 from harness.grid import Grid
@@ -18,6 +17,7 @@ from harness.table import (
     load_runs,
     written_fields,
 )
+from support import recorded
 
 
 def grid(*cells, unavailable=None):

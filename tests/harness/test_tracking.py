@@ -20,7 +20,7 @@ from harness.outcome import Outcome
 from harness.projection import variant_family
 from harness.tracker import Tracker, TrackingError
 from harness.tracking_setup import in_use, tracking_uri
-from recorded import cell, result
+from support.recorded import cell, result
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:")  # SQLAlchemy's of MLflow

@@ -18,7 +18,7 @@ from harness.runner import Training, run_cell
 from harness.table import final_table, load_runs
 from harness.worker import work
 from methods import METHODS
-from recorded import cell
+from support.recorded import cell
 
 SHORT = Budget(episodes=40, steps=80, evaluations=8, evaluation_episodes=2)
 LEARNERS = [name for name, method in METHODS.items() if method.learns]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from jaxtyping import Float, Int64
 
-from grid_games import GridGame
 from methods.coco_q import coco_values
+from support.grid_games import GridGame
 
 DISCOUNT = 0.9
 

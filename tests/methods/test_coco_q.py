@@ -10,7 +10,7 @@ from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods.coco_q import CocoQ, coco_values, zero_sum_value
 from scenarios.prisoner import COOPERATE, Prisoner
-from toys import Line
+from support.toys import Line
 
 # Arrays of at least 1e-3 or 0: differences of values below that vanish in sums of tens.
 payoffs = st.integers(-50, 50).map(lambda n: n / 4)

@@ -10,8 +10,8 @@ from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
 from methods.consenet import mix, mixing_matrix
-from strategies import graphs
-from toys import Line
+from support.strategies import graphs
+from support.toys import Line
 
 PATH = np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], dtype=np.bool_)
 

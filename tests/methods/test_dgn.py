@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from harness.hparams import build_config
 from harness.seeding import method_rngs
-from loops import LoopDGN
 from methods.attention import masked_attention, neighborhood
 from methods.dgn import DGN
-from toys import Line, fill, graph_of_slots
+from support.loops import LoopDGN
+from support.toys import Line, fill, graph_of_slots
 
 SETTINGS = {
     "parameters": "per_agent",

@@ -13,7 +13,7 @@ from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods.dqn import DQN
 from methods.q_learning import epsilon_greedy, greedy, td_target
-from toys import Line, fill
+from support.toys import Line, fill
 
 SETTINGS = {
     "parameters": "per_agent",

@@ -7,7 +7,6 @@ are checked on toy scenarios (``Line``) with small networks that learn from the 
 import numpy as np
 import pytest
 
-import places
 from harness.cell import Budget, Cell
 from harness.hparams import PRESETS, build_config
 from harness.laws import NotApplicable
@@ -19,6 +18,7 @@ from harness.runner import build_method
 from methods import METHODS
 from methods.base import Method
 from scenarios import SCENARIOS
+from support import places
 
 EVERY = sorted(METHODS)
 SCORES_ARE_LOGITS = {  # their critics are looked at in tests of their own

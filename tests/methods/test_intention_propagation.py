@@ -13,8 +13,8 @@ from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods.attention import neighborhood
 from methods.intention_propagation import IntentionPropagation, credit, others
-from social_games import MarkovField
-from toys import Line
+from support.social_games import MarkovField
+from support.toys import Line
 
 PAIR = np.array([[1], [0]])
 CHAIN = np.array([[1, -1], [0, 2], [1, -1]])

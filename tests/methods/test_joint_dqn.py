@@ -10,7 +10,7 @@ from harness.seeding import method_rngs
 from methods.dqn import DQN, DQNConfig
 from methods.joint_dqn import JointDQN
 from scenarios.prisoner import Prisoner
-from toys import Line
+from support.toys import Line
 
 
 def config(**changes):

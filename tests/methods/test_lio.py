@@ -13,8 +13,8 @@ from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods.lio import LIO, discounting, log_mixture, neighbors_of, received
 from methods.rollout import Rollout, Segment
-from social_games import EscapeRoom, IteratedPrisonersDilemma
-from toys import Line
+from support.social_games import EscapeRoom, IteratedPrisonersDilemma
+from support.toys import Line
 
 
 def made(scenario, seed=0, **fields):

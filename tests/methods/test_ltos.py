@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from harness.hparams import build_config
 from harness.seeding import method_rngs
-from loops import LoopLToS
 from methods.attention import neighborhood
 from methods.dgn import DGN
 from methods.ltos import FixedLToS, LToS
 from methods.q_learning import QLearner
 from methods.sharing import even_shares, initial_softmax, received, share_matrix, share_rewards
 from scenarios.prisoner import Prisoner
-from strategies import neighbor_slots
-from toys import Line, fill, next_in_line
+from support.loops import LoopLToS
+from support.strategies import neighbor_slots
+from support.toys import Line, fill, next_in_line
 
 LOW = {
     "parameters": "per_agent",

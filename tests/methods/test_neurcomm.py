@@ -18,8 +18,8 @@ from methods.attention import neighborhood
 from methods.nets import MLP
 from methods.rewards import hop_distances, spatial
 from methods.rollout import n_step_returns
-from recurrent_loops import LoopAgents
-from toys import Line, graph_of_slots
+from support.recurrent_loops import LoopAgents
+from support.toys import Line, graph_of_slots
 
 
 def made(name, spec, **fields):

@@ -12,8 +12,8 @@ from harness.seeding import method_rngs
 from methods import METHODS
 from methods.ppo import clipped_gain, normalized
 from scenarios.prisoner import COOPERATE, DEFECT, Prisoner
-from team_loops import LoopPPO
-from toys import Line
+from support.team_loops import LoopPPO
+from support.toys import Line
 
 SMALL = {"hidden": (8,), "rollout": 20, "batch_size": 10, "parameters": "per_agent"}
 

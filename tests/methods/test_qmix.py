@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from games import MatrixGame, TwoStepGame
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
 from methods.qmix import remembered
 from methods.team_network import MonotonicMixer, Sum
-from team_loops import LoopMixed
-from toys import Line
+from support.games import MatrixGame, TwoStepGame
+from support.team_loops import LoopMixed
+from support.toys import Line
 
 SMALL = {
     "hidden": (16,),

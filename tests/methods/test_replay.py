@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 
 from methods.replay import SEEN, Replay
-from strategies import specs, transitions
+from support.strategies import specs, transitions
 
 
 class EveryRow(np.random.Generator):

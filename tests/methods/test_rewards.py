@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from games import MatrixGame, TwoStepGame
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
 from methods.rewards import hop_distances, inequity, mean, smoothed, spatial
-from toys import Line
+from support.games import MatrixGame, TwoStepGame
+from support.toys import Line
 
 PATH = np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], np.bool_)  # 0 - 1 - 2
 REWARD = np.array([1, 10, 100], np.float32)

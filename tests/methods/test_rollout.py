@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from methods.rollout import Rollout, Segment, generalized_advantages, n_step_returns
-from strategies import specs, transitions
-from toys import Line
+from support.strategies import specs, transitions
+from support.toys import Line
 
 
 def filled(spec, steps):

@@ -9,11 +9,11 @@ import re
 import pytest
 
 import diary
-import places
 from harness.laws import NotApplicable
 from harness.laws.registry import SCENARIO_LAWS
 from scenarios import SCENARIOS
-from toys import Line
+from support import places
+from support.toys import Line
 
 LAW_ABIDING = {
     **{name: functools.partial(places.build, name) for name in SCENARIOS},

@@ -24,7 +24,7 @@ from harness.tune.trial import Fate
 from harness.tune.unseen import to_compare
 from harness.tune.verdict import LEVEL, chance, verdict
 from harness.tuned import read_tuned
-from studies import formula, noise, plan, run, scored, study, write_grid
+from support.studies import formula, noise, plan, run, scored, study, write_grid
 
 N_UNSEEN = 5
 

@@ -13,7 +13,7 @@ from harness.tune import inheritance
 from harness.tune.inheritance import fields, inherits
 from harness.tune.plan import SEEDS, plans
 from methods import METHODS
-from studies import write_grid
+from support.studies import write_grid
 
 SWEEPS = """
 description = "a reporting grid"

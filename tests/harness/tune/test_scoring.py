@@ -6,7 +6,7 @@ from harness.cell import Budget
 from harness.runner import run_cell
 from harness.tune.crew import Alone, crew
 from harness.tune.scoring import late_mean, score
-from recorded import cell
+from support.recorded import cell
 
 SHORT = Budget(episodes=1, steps=60, evaluations=20, evaluation_episodes=2)
 

@@ -17,7 +17,7 @@ from harness.tune.progress import Standing
 from harness.tune.session import Session
 from harness.tune.shelf import Shelf, finished
 from harness.tune.trial import Fate
-from studies import STEPS, formula, scored, write_grid
+from support.studies import STEPS, formula, scored, write_grid
 
 N_UNSEEN = 2
 

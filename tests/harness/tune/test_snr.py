@@ -11,8 +11,8 @@ from harness.tune.matching_page import matching_text
 from harness.tune.plan import UNSEEN_SEEDS, plans
 from harness.tune.snr import RATIO, RATIOS, SHARE, SHARES, alpha_of, self_share, settings
 from methods.rewards import hop_distances
-from recorded import result
-from studies import write_grid
+from support.recorded import result
+from support.studies import write_grid
 
 PAIR = np.ones((2, 2), dtype=np.bool_)
 PATH = np.eye(3, dtype=np.bool_) | np.eye(3, k=1, dtype=np.bool_) | np.eye(3, k=-1, dtype=np.bool_)

@@ -14,7 +14,7 @@ from harness.tune.budget import affordable, spent
 from harness.tune.proposing import decoded, distribution, encoded
 from harness.tune.study_files import StudyFiles
 from harness.tune.trial import Attempt, Fate, Trial, best
-from studies import STEPS, fixed, formula, plan, run, scored, study, told
+from support.studies import STEPS, fixed, formula, plan, run, scored, study, told
 
 
 @pytest.fixture(autouse=True)

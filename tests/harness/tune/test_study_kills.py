@@ -8,8 +8,8 @@ import pytest
 from harness.grid import load_grid
 from harness.tune.shelf import Shelf, finished
 from harness.tune.trial import Fate
-from studies import write_grid
-from study_kills import finish, interrupt, kill_and_resume, start
+from support.studies import write_grid
+from support.study_kills import finish, interrupt, kill_and_resume, start
 
 
 @pytest.mark.slow

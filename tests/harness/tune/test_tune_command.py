@@ -19,8 +19,8 @@ from harness.result import fingerprint
 from harness.tune.plan import plans
 from harness.tune.study_files import StudyFiles
 from harness.tuned import read_tuned
-from recorded import result
-from studies import formula, scored, write_grid
+from support.recorded import result
+from support.studies import formula, scored, write_grid
 
 
 @pytest.fixture

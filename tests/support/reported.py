@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import recorded
 from harness.cell import Cell
 from harness.files import CellFiles, Failure
 from harness.grid import Grid
 from harness.report import Report, build_report
 from harness.result import fingerprint
+from support import recorded
 
 HOSTILE = """<script>alert("1")</script> a_b & 50 % {x}, \\end{y} $z$ 'q' [t](u) ~^|# "w" äø漢"""
 

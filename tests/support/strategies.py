@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from scenarios.base import Spec, Timestep
-from toys import graph_of_slots
+from support.toys import graph_of_slots
 
 
 @st.composite

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.grid import load_grid
 from harness.tune.shelf import Shelf
 from harness.tune.trial import Fate
-from kills import kill
+from support.kills import kill
 
 GRID = """
 description = "studies to kill"
@@ -25,7 +25,7 @@ methods = [{methods}]
 seeds = [1000, 1001, 1002]
 budget = {{ episodes = 10, steps = {steps}, evaluations = 10, evaluation_episodes = 2 }}
 """
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What tests share: toy scenarios, slow twins of the learners, strategies, recorded results."""

@@ -2,7 +2,7 @@
 
 Source: Zhang et al., 2018 (Algorithm 2), as implemented by Chu et al., 2020 (deeprl_network, agent
 ``ma2c_cu``), which the LToS papers run; sizes and settings from Table 7 of paper 000. After each
-update of ``methods.a2c``, parameters are averaged over neighbors, all at once::
+update of ``methods.learners.a2c``, parameters are averaged over neighbors, all at once::
 
     omega_i <- sum_{j in N_i} c_ij omega_j
 
@@ -29,7 +29,7 @@ Departures from the sources, each with its reason:
 6. ``alpha`` is an option here too: Chu et al. train with spatially discounted or global rewards,
    Zhang et al. with the own, which is ``alpha = 0``; the LToS papers do not say.
 
-The papers' numbers may depend on what ``methods.a2c`` does not repeat, and on departure 1.
+The papers' numbers may depend on what ``methods.learners.a2c`` does not repeat, and on departure 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,9 +41,9 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
-from methods.a2c import ActorCriticConfig, RecurrentA2C
-from methods.actor_critic import ActorCritic
 from methods.base import Communication, Rngs
+from methods.learners.a2c import ActorCriticConfig, RecurrentA2C
+from methods.learners.actor_critic import ActorCritic
 from scenarios.base import Actions, Spec, Timestep
 
 Mixing: TypeAlias = Literal["uniform", "metropolis"]

@@ -12,7 +12,7 @@ Departures from the source, each with its reason:
 4. Soft target updates at every update call (Table 5).
 5. Parameters may be per agent, as the LToS papers write them; DGN's authors share them.
 
-``TeamDGN`` and ``InequityDGN`` are DGN with a reward view (``methods.reward_shaping``).
+``TeamDGN`` and ``InequityDGN`` are DGN with a reward view (``methods.learners.reward_shaping``).
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from methods.attention import GraphNetwork
 from methods.base import Communication, Rngs
-from methods.nets import Parameters, n_networks
-from methods.q_learning import QConfig, QLearner, Seen
-from methods.reward_shaping import InequityAversion, InequityConfig, TeamReward
+from methods.learners.q_learning import QConfig, QLearner, Seen
+from methods.learners.reward_shaping import InequityAversion, InequityConfig, TeamReward
+from methods.nn.attention import GraphNetwork
+from methods.nn.nets import Parameters, n_networks
 from scenarios.base import Spec
 
 

@@ -36,12 +36,12 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.attention import Neighborhood, neighborhood
 from methods.base import Communication, Method, Rngs, State
-from methods.nets import MLP, Init, Linear, Parameters, agents_first, n_networks, soft_update
-from methods.policy import entropy, log_probabilities, mode, sample, sample_with, taken
-from methods.q_learning import td_target
-from methods.replay import Replay
+from methods.learners.q_learning import td_target
+from methods.learners.replay import Replay
+from methods.nn.attention import Neighborhood, neighborhood
+from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks, soft_update
+from methods.nn.policy import entropy, log_probabilities, mode, sample, sample_with, taken
 from scenarios.base import Actions, Spec, Timestep
 
 

@@ -20,8 +20,8 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from methods.base import Communication, Rngs
-from methods.nets import MLP, agents_first
-from methods.q_learning import QConfig, QLearner, Seen
+from methods.learners.q_learning import QConfig, QLearner, Seen
+from methods.nn.nets import MLP, agents_first
 from scenarios.base import Actions, Spec, Timestep
 
 MAX_JOINT_ACTIONS = 1000  # outputs of the network; beyond, few of them are ever tried

@@ -43,9 +43,9 @@ from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812
 
 from methods.base import Communication, Method, Rngs, State
-from methods.nets import MLP, Init, Parameters, agents_first, n_networks
-from methods.policy import entropy, mode, sample, taken
-from methods.rollout import Rollout, Segment
+from methods.learners.rollout import Rollout, Segment
+from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks
+from methods.nn.policy import entropy, mode, sample, taken
 from scenarios.base import Actions, Spec, Timestep
 
 

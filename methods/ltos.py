@@ -36,18 +36,18 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
-from methods.attention import GraphNetwork
 from methods.base import Communication, Rngs, State
-from methods.exploration import OrnsteinUhlenbeck
-from methods.nets import Parameters, n_networks, soft_update
-from methods.q_learning import QConfig, QLearner, Seen, rows_of
-from methods.sharing import (
+from methods.learners.exploration import OrnsteinUhlenbeck
+from methods.learners.q_learning import QConfig, QLearner, Seen, rows_of
+from methods.learners.sharing import (
     even_shares,
     initial_softmax,
     received,
     share_matrix,
     share_rewards,
 )
+from methods.nn.attention import GraphNetwork
+from methods.nn.nets import Parameters, n_networks, soft_update
 from scenarios.base import Actions, Spec, Timestep
 
 

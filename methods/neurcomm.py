@@ -1,7 +1,7 @@
 """NeurComm: agents that tell their neighbors what they see, did and think; and IA2C without talk.
 
 Source: Chu et al., 2020 (Section 4, Eq. 5-7), and their code (deeprl_network, agent ``ma2c_nc``);
-sizes and settings from Table 7 of paper 000. On top of ``methods.a2c``, per agent i::
+sizes and settings from Table 7 of paper 000. On top of ``methods.learners.a2c``, per agent i::
 
     x_i = relu(MLP[o_i, o_j of neighbors])
     p_i = relu(W_p [pi_j of neighbors, one step ago])      policy fingerprints
@@ -26,8 +26,9 @@ Departures from the source, each with its reason:
    by their sum, an option of ours: otherwise the scale of the returns depends on ``alpha``.
 6. Parameters may be shared by all agents; the authors' are per agent.
 
-The papers' numbers may depend on what ``methods.a2c`` does not repeat: the code advances the LSTM
-a second time on the observation at each segment's boundary, and takes time limits for end states.
+The papers' numbers may depend on what ``methods.learners.a2c`` does not repeat: the code advances
+the LSTM a second time on the observation at each segment's boundary, and takes time limits for end
+states.
 """
 
 from dataclasses import dataclass
@@ -37,11 +38,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from methods.a2c import ActorCriticConfig, RecurrentA2C
-from methods.actor_critic import ActorCritic, Seen, from_neighbors
 from methods.base import Communication, Rngs
-from methods.nets import Init, Linear, Parameters, n_networks
-from methods.recurrent import Memory
+from methods.learners.a2c import ActorCriticConfig, RecurrentA2C
+from methods.learners.actor_critic import ActorCritic, Seen, from_neighbors
+from methods.nn.nets import Init, Linear, Parameters, n_networks
+from methods.nn.recurrent import Memory
 from scenarios.base import Spec
 
 

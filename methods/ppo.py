@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from methods.base import Communication, Method, Rngs, State
-from methods.nets import MLP, Init, Parameters, agents_first, n_networks
-from methods.policy import entropy, log_probabilities, mode, sample, taken
-from methods.rollout import Rollout, Segment, generalized_advantages
+from methods.learners.rollout import Rollout, Segment, generalized_advantages
+from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks
+from methods.nn.policy import entropy, log_probabilities, mode, sample, taken
 from scenarios.base import Actions, Spec, Timestep
 
 

@@ -30,9 +30,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from methods.base import Communication, Rngs
-from methods.nets import Parameters, agents_first, n_networks
-from methods.q_learning import QConfig, QLearner, Seen
-from methods.team_network import AgentNetwork, MonotonicMixer, Sum, TeamNetwork
+from methods.learners.q_learning import QConfig, QLearner, Seen
+from methods.nn.nets import Parameters, agents_first, n_networks
+from methods.nn.team_network import AgentNetwork, MonotonicMixer, Sum, TeamNetwork
 from scenarios.base import Actions, Spec, Timestep
 
 

@@ -31,7 +31,7 @@ class Bug(NamedTuple):
 BUGS = (
     Bug(
         "attention leaks across the graph",
-        "methods/attention.py",
+        "methods/nn/attention.py",
         "logits.masked_fill_(~graph.unsqueeze(1), -torch.inf)",
         "logits",
         f"{LAWS} -k hops",
@@ -67,35 +67,35 @@ BUGS = (
     ),
     Bug(
         "bootstraps at an end state",
-        "methods/replay.py",
+        "methods/learners/replay.py",
         'data["continues"][row] = not next_ts.terminated',
         'data["continues"][row] = True',
         f"{LAWS} -k truncation_bootstraps",
     ),
     Bug(
         "does not bootstrap at the step limit",
-        "methods/replay.py",
+        "methods/learners/replay.py",
         'data["continues"][row] = not next_ts.terminated',
         'data["continues"][row] = not next_ts.last',
         f"{LAWS} -k truncation_bootstraps",
     ),
     Bug(
         "the next observation of an episode's last step is the next episode's first",
-        "methods/replay.py",
+        "methods/learners/replay.py",
         "seen[ended] = self._ends[name][end[ended]]",
         "pass",
-        "tests/methods/test_replay.py",
+        "tests/methods/learners/test_replay.py",
     ),
     Bug(
         "exploration draws from the global stream",
-        "methods/q_learning.py",
+        "methods/learners/q_learning.py",
         "gamble = rng.random(len(scores)) < epsilon",
         "gamble = np.random.random(len(scores)) < epsilon",
         f"{LAWS} -k draws_from_the_stream",
     ),
     Bug(
         "a checkpoint forgets the optimizer",
-        "methods/q_learning.py",
+        "methods/learners/q_learning.py",
         'self._optimizer.load_state_dict(state["optimizer"])',
         "pass",
         f"{LAWS} -k save_and_load",
@@ -109,14 +109,14 @@ BUGS = (
     ),
     Bug(
         "greedy play ignores masks",
-        "methods/q_learning.py",
+        "methods/learners/q_learning.py",
         "np.where(allowed, scores, -np.inf).argmax(axis=1)",
         "scores.argmax(axis=1)",
         f"{LAWS} -k allowed_actions",
     ),
     Bug(
         "TD targets ignore masks",
-        "methods/q_learning.py",
+        "methods/learners/q_learning.py",
         "next_q = self.q(self._target, seen).masked_fill(~allowed, -torch.inf)",
         "next_q = self.q(self._target, seen)",
         "tests/methods/test_dqn.py",
@@ -138,7 +138,7 @@ BUGS = (
     ),
     Bug(
         "shared rewards do not add up",
-        "methods/sharing.py",
+        "methods/learners/sharing.py",
         "(matrix.transpose(1, 2) @ reward.unsqueeze(2))",
         "(matrix @ reward.unsqueeze(2))",
         "tests/methods/test_ltos.py",
@@ -173,7 +173,7 @@ BUGS = (
     ),
     Bug(
         "a recurrent memory advances when scores are asked for",
-        "methods/a2c.py",
+        "methods/learners/a2c.py",
         "return self._decided(ts, self._held(ts))[1][0].numpy()",
         "memory, logits = self._decided(ts, self._held(ts))\n"
         "        self._after = Held(memory, self._after.policy)\n"
@@ -182,21 +182,21 @@ BUGS = (
     ),
     Bug(
         "a segment starts from an empty memory",
-        "methods/a2c.py",
+        "methods/learners/a2c.py",
         "start = Memory(hidden.unsqueeze(1), cell.unsqueeze(1))",
         "start = Memory(0 * hidden.unsqueeze(1), 0 * cell.unsqueeze(1))",
         "tests/methods/test_neurcomm.py -k learning_repeats",
     ),
     Bug(
         "a time limit is an end state",
-        "methods/rollout.py",
+        "methods/learners/rollout.py",
         'data["continues"][row] = not next_ts.terminated',
         'data["continues"][row] = not next_ts.last',
-        "tests/methods/test_rollout.py tests/methods/test_neurcomm.py -k what_follows",
+        "tests/methods/learners/test_rollout.py tests/methods/test_neurcomm.py -k what_follows",
     ),
     Bug(
         "messages of a finished episode are heard in the next",
-        "methods/actor_critic.py",
+        "methods/learners/actor_critic.py",
         "memory = self.blank() if begins else memory",
         "memory = Memory(memory.hidden, self.blank().cell) if begins else memory",
         "tests/methods/test_neurcomm.py -k forgotten",
@@ -218,14 +218,14 @@ BUGS = (
     ),
     Bug(
         "rewards of others are discounted over the next graph",
-        "methods/a2c.py",
+        "methods/learners/a2c.py",
         "self._reward(ts.graph, next_ts.reward)",
         "self._reward(next_ts.graph, next_ts.reward)",
         "tests/methods/test_neurcomm.py -k graph_acted_on",
     ),
     Bug(
         "agents are clipped one by one",
-        "methods/a2c.py",
+        "methods/learners/a2c.py",
         "nn.utils.clip_grad_norm_(self._network.parameters(), self._config.max_gradient_norm)",
         "[nn.utils.clip_grad_norm_(p, self._config.max_gradient_norm) "
         "for p in self._network.parameters()]",
@@ -233,7 +233,7 @@ BUGS = (
     ),
     Bug(
         "the team's value falls with some agents' values",
-        "methods/team_network.py",
+        "methods/nn/team_network.py",
         "self.weight_1(s).squeeze(0).abs()",
         "self.weight_1(s).squeeze(0)",
         "tests/methods/test_qmix.py -k rises",
@@ -269,7 +269,7 @@ BUGS = (
     ),
     Bug(
         "a memory outlives its episode in replayed runs",
-        "methods/recurrent.py",
+        "methods/nn/recurrent.py",
         "memory * kept[:, t].unsqueeze(1)",
         "memory",
         "tests/methods/test_qmix.py -k values_that_acting",
@@ -290,17 +290,17 @@ BUGS = (
     ),
     Bug(
         "smoothed rewards go on into the next episode",
-        "methods/reward_shaping.py",
+        "methods/learners/reward_shaping.py",
         "past = np.zeros_like(reward) if ts.first else self._trace",
         "past = getattr(self, '_trace', np.zeros_like(reward))",
-        "tests/methods/test_rewards.py -k anew",
+        "tests/methods/learners/test_rewards.py -k anew",
     ),
     Bug(
         "whom nobody can reach counts undiscounted",
-        "methods/rewards.py",
+        "methods/learners/rewards.py",
         "np.where(reachable, alpha ** np.where(reachable, distance, 0.0), 0.0)",
         "alpha ** np.where(reachable, distance, 0.0)",
-        "tests/methods/test_rewards.py -k nobody",
+        "tests/methods/learners/test_rewards.py -k nobody",
     ),
     Bug(
         "an edit of somebody's environment leaves its results valid",
@@ -584,7 +584,7 @@ BUGS = (
     ),
     Bug(
         "early stopping trains on what is held out",
-        "methods/q_learning.py",
+        "methods/learners/q_learning.py",
         "end = c.sample_size - round(c.holdout * c.sample_size)",
         "end = c.sample_size",
         "tests/methods/test_dqn.py -k held_out",

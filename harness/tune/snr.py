@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.optimize import brentq
 
-from methods.rewards import hop_distances
+from methods.learners.rewards import hop_distances
 
 RATIO, SHARE = "self-neighbor ratio (SNR)", "self share"
 RATIOS = (1.0, 2.0, 5.0, 10.0, 20.0)  # Tables 6 and 7 of paper 000: 1, about 10 and about 20

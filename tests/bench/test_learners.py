@@ -13,7 +13,7 @@ import torch
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
-from methods.q_learning import QLearner
+from methods.learners.q_learning import QLearner
 from support.loops import LoopDGN, LoopDQN, LoopLToS
 from support.toys import Line, next_in_line
 

@@ -15,7 +15,7 @@ import torch
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
-from methods.rollout import n_step_returns
+from methods.learners.rollout import n_step_returns
 from scenarios.base import Spec, Timestep
 from support.recurrent_loops import LoopAgents
 from support.toys import graph_of_slots

@@ -14,11 +14,11 @@ from torch.nn.functional import mse_loss
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
-from methods.attention import neighborhood
 from methods.intention_propagation import others
+from methods.learners.rollout import Rollout
 from methods.lio import discounting, neighbors_of, received
-from methods.policy import log_probabilities, sample_with
-from methods.rollout import Rollout
+from methods.nn.attention import neighborhood
+from methods.nn.policy import log_probabilities, sample_with
 from support.toys import Line
 
 PLACES = {  # agents, features, neighbors, width, batch

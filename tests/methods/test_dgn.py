@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from harness.hparams import build_config
 from harness.seeding import method_rngs
-from methods.attention import masked_attention, neighborhood
 from methods.dgn import DGN
+from methods.nn.attention import masked_attention, neighborhood
 from support.loops import LoopDGN
 from support.toys import Line, fill, graph_of_slots
 

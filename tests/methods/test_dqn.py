@@ -12,7 +12,7 @@ from torch.nn.functional import mse_loss
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods.dqn import DQN
-from methods.q_learning import epsilon_greedy, greedy, td_target
+from methods.learners.q_learning import epsilon_greedy, greedy, td_target
 from support.toys import Line, fill
 
 SETTINGS = {

@@ -11,8 +11,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from harness.hparams import build_config
 from harness.seeding import method_rngs
-from methods.attention import neighborhood
 from methods.intention_propagation import IntentionPropagation, credit, others
+from methods.nn.attention import neighborhood
 from support.social_games import MarkovField
 from support.toys import Line
 

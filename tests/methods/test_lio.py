@@ -11,8 +11,8 @@ from torch import nn
 
 from harness.hparams import build_config
 from harness.seeding import method_rngs
+from methods.learners.rollout import Rollout, Segment
 from methods.lio import LIO, discounting, log_mixture, neighbors_of, received
-from methods.rollout import Rollout, Segment
 from support.social_games import EscapeRoom, IteratedPrisonersDilemma
 from support.toys import Line
 

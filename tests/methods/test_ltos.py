@@ -11,11 +11,17 @@ from hypothesis import strategies as st
 
 from harness.hparams import build_config
 from harness.seeding import method_rngs
-from methods.attention import neighborhood
 from methods.dgn import DGN
+from methods.learners.q_learning import QLearner
+from methods.learners.sharing import (
+    even_shares,
+    initial_softmax,
+    received,
+    share_matrix,
+    share_rewards,
+)
 from methods.ltos import FixedLToS, LToS
-from methods.q_learning import QLearner
-from methods.sharing import even_shares, initial_softmax, received, share_matrix, share_rewards
+from methods.nn.attention import neighborhood
 from scenarios.prisoner import Prisoner
 from support.loops import LoopLToS
 from support.strategies import neighbor_slots

@@ -13,11 +13,11 @@ from harness.hparams import build_config
 from harness.runner import Training
 from harness.seeding import method_rngs
 from methods import METHODS, a2c, consenet
-from methods.actor_critic import Seen
-from methods.attention import neighborhood
-from methods.nets import MLP
-from methods.rewards import hop_distances, spatial
-from methods.rollout import n_step_returns
+from methods.learners.actor_critic import Seen
+from methods.learners.rewards import hop_distances, spatial
+from methods.learners.rollout import n_step_returns
+from methods.nn.attention import neighborhood
+from methods.nn.nets import MLP
 from support.recurrent_loops import LoopAgents
 from support.toys import Line, graph_of_slots
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.a2c import SQUARE_DECAY, SQUARE_OFFSET
+from methods.learners.a2c import SQUARE_DECAY, SQUARE_OFFSET
 
 
 def linear(stacked, agent):

@@ -10,7 +10,7 @@ from harness.tune.matching import matches, outcome, panels
 from harness.tune.matching_page import matching_text
 from harness.tune.plan import UNSEEN_SEEDS, plans
 from harness.tune.snr import RATIO, RATIOS, SHARE, SHARES, alpha_of, self_share, settings
-from methods.rewards import hop_distances
+from methods.learners.rewards import hop_distances
 from support.recorded import result
 from support.studies import write_grid
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 
-from methods.replay import SEEN, Replay
+from methods.learners.replay import SEEN, Replay
 from support.strategies import specs, transitions
 
 

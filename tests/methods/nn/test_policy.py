@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methods.policy import entropy, log_probabilities, mode, sample, sample_with, taken
+from methods.nn.policy import entropy, log_probabilities, mode, sample, sample_with, taken
 
 LOGITS = torch.tensor([[1.0, 2.0, 0.0], [0.5, 0.5, 9.0]])
 ALLOWED = torch.tensor([[True, True, True], [True, True, False]])

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from methods.nets import MLP, Init, Linear, agents_first
+from methods.nn.nets import MLP, Init, Linear, agents_first
 
 
 class GraphAttention(nn.Module):

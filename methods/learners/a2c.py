@@ -26,14 +26,14 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 from torch import Tensor, nn
 
-from methods.actor_critic import ActorCritic, Seen
-from methods.attention import neighborhood
 from methods.base import Method, Rngs, State
-from methods.nets import Init
-from methods.policy import entropy, log_probabilities, mode, sample, sample_with, taken
-from methods.recurrent import Memory
-from methods.rewards import hop_distances, spatial
-from methods.rollout import Rollout, Segment, n_step_returns
+from methods.learners.actor_critic import ActorCritic, Seen
+from methods.learners.rewards import hop_distances, spatial
+from methods.learners.rollout import Rollout, Segment, n_step_returns
+from methods.nn.attention import neighborhood
+from methods.nn.nets import Init
+from methods.nn.policy import entropy, log_probabilities, mode, sample, sample_with, taken
+from methods.nn.recurrent import Memory
 from scenarios.base import Actions, Spec, Timestep
 
 SQUARE_DECAY, SQUARE_OFFSET = 0.99, 1e-5  # RMSprop, in every configuration of Chu et al.

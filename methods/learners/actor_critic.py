@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.nets import MLP, Init, Linear, agents_first
-from methods.recurrent import LSTM, Memory
+from methods.nn.nets import MLP, Init, Linear, agents_first
+from methods.nn.recurrent import LSTM, Memory
 from scenarios.base import Spec
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods import METHODS
-from methods.rewards import hop_distances, inequity, mean, smoothed, spatial
+from methods.learners.rewards import hop_distances, inequity, mean, smoothed, spatial
 from support.games import MatrixGame, TwoStepGame
 from support.toys import Line
 

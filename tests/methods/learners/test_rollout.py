@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from methods.rollout import Rollout, Segment, generalized_advantages, n_step_returns
+from methods.learners.rollout import Rollout, Segment, generalized_advantages, n_step_returns
 from support.strategies import specs, transitions
 from support.toys import Line
 

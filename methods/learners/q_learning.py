@@ -21,10 +21,10 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.attention import Neighborhood, neighborhood
 from methods.base import Method, Rngs, State
-from methods.nets import Init, agents_first, soft_update
-from methods.replay import Replay
+from methods.learners.replay import Replay
+from methods.nn.attention import Neighborhood, neighborhood
+from methods.nn.nets import Init, agents_first, soft_update
 from scenarios.base import Actions, Spec, Timestep
 
 

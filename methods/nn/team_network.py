@@ -5,8 +5,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.nets import MLP, Init, Linear
-from methods.recurrent import GRU
+from methods.nn.nets import MLP, Init, Linear
+from methods.nn.recurrent import GRU
 
 
 class AgentNetwork(nn.Module):

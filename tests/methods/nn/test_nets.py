@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from methods.nets import MLP, Linear, agents_first, n_networks, soft_update
+from methods.nn.nets import MLP, Linear, agents_first, n_networks, soft_update
 
 AGENTS, ROWS, SIZES = 3, 5, (4, 6, 2)
 

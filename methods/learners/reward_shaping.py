@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from methods.q_learning import QConfig, QLearner
-from methods.rewards import Reward, inequity, mean, smoothed
+from methods.learners.q_learning import QConfig, QLearner
+from methods.learners.rewards import Reward, inequity, mean, smoothed
 from scenarios.base import Actions, Timestep
 
 

@@ -1,6 +1,6 @@
 """Stacked recurrent layers: the agents' memories as one tensor, without a loop over agents.
 
-Inside a network the agents come first, as in ``methods.nets``: ``[agents, rows, units]``. What
+Inside a network the agents come first, as in ``methods.nn.nets``: ``[agents, rows, units]``. What
 the gates take from the inputs does not wait for the past: ``from_input`` computes it for a whole
 sequence in one matmul, and only ``from_memory`` stays in the loop over time.
 """
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from methods.nets import Init, Linear
+from methods.nn.nets import Init, Linear
 
 
 class GRU(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from methods.attention import Neighborhood
+from methods.nn.attention import Neighborhood
 
 
 def initial_softmax(

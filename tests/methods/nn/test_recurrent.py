@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from methods.recurrent import GRU, LSTM, Memory
+from methods.nn.recurrent import GRU, LSTM, Memory
 
 AGENTS, ROWS, STEPS, N_IN, UNITS = 3, 2, 5, 4, 6
 

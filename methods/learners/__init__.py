@@ -1,0 +1,1 @@
+"""Learning rules and what they keep: what a method learns by."""

@@ -1,0 +1,1 @@
+"""Networks and policies: what a method is wired from."""

@@ -5,9 +5,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from harness.atomic import write_atomic
 from harness.errors import ConfigurationError, nearest
 from harness.origin import Report, Unfit, copier
+from harness.results.files import write_atomic
 from scenarios.traffic.datasets import PLACE, DataFile, Dataset, data_folder, datasets, sha256
 
 

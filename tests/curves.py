@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.cell import Budget, Cell
-from harness.hparams import build_config, preset_values
-from harness.runner import Training
-from harness.seeding import Purpose, stream
+from harness.config.cell import Budget, Cell
+from harness.config.hparams import build_config, preset_values
+from harness.config.seeding import Purpose, stream
+from harness.training.loop import Training
 from methods import METHODS
 from scenarios import SCENARIOS
 from support import places

@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.commands.request import OK, console, print_json
+from harness.config.grid import load_grid, planned, shipped_grids
+from harness.config.hparams import build_config
+from harness.config.scenario import Places, required_options
+from harness.config.search_space import search_space, shaping_knobs
+from harness.config.seeding import method_rngs
 from harness.errors import ConfigurationError
-from harness.grid import load_grid, planned, shipped_grids
-from harness.hparams import build_config
-from harness.place import Places, required_options
-from harness.search import search_space, shaping_knobs
-from harness.seeding import method_rngs
 from methods import METHODS
 from methods.reference import Reference
 from scenarios import SCENARIOS

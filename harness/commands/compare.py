@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.table import Table
 
 from harness.commands.request import CHECK_FAILED, OK, console, print_json
-from harness.compare import Change, Comparison, Outcome, compare
 from harness.report.numbers import decimals, interval_text, number
+from harness.results.compare import Change, Comparison, Outcome, compare
 
 _SHOWN = (Outcome.WORSE, Outcome.BETTER, Outcome.UNDECIDED, Outcome.EQUIVALENT)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from harness.checks.base import Finding, check
+from harness.checks.installation import determinism_checks, machine_checks, worker_checks
+from harness.checks.registry import METHOD_LAWS, SCENARIO_LAWS
+from harness.checks.subject import find_method, find_scenario
 from harness.commands.request import CHECK_FAILED, OK, console, print_json
-from harness.doctor import determinism_checks, machine_checks, worker_checks
-from harness.laws import Finding, check
-from harness.laws.plugins import find_method, find_scenario
-from harness.laws.registry import METHOD_LAWS, SCENARIO_LAWS
-from harness.pool import workers
+from harness.training.pool import workers
 
 _STYLES = {"ok": "green", "failed": "bold red", "violated": "bold red"}
 _FAULTS = ("failed", "violated")

@@ -9,15 +9,12 @@ from typing import Any
 from harness.cli.arguments import Form
 from harness.commands.request import OK, Request, console, print_json
 from harness.commands.steps import steps
+from harness.config.grid import Grid, load_grid, select
 from harness.errors import ConfigurationError
-from harness.export import write_marl_eval, write_tables
-from harness.grid import Grid, load_grid
-from harness.projection import variant_family
-from harness.select import select
-from harness.status import State
-from harness.table import Run, done_by_variant, load_runs
-from harness.tracker import Tracker, TrackingError
-from harness.tracking_setup import INSTALL, installed
+from harness.export.mlflow import Tracker, TrackingError, variant_family
+from harness.export.mlflow_setup import INSTALL, installed
+from harness.export.tables import write_marl_eval, write_tables
+from harness.results.index import Run, State, done_by_variant, load_runs
 
 
 def export(request: Request, form: Form, out: Path | None, *, allow_ragged: bool) -> int:

@@ -6,17 +6,15 @@ from rich.console import Console
 
 from harness.commands.request import INTERRUPTED, OK, SOME_FAILED, Request
 from harness.commands.wishes import Wishes
+from harness.config.grid import Grid
 from harness.errors import ConfigurationError
-from harness.executor import Job, execute
-from harness.files import StorageError
-from harness.grid import Grid
-from harness.live_view import LiveView
-from harness.log_view import LogView
-from harness.progress import Board
-from harness.status import Rerun, look, to_run
-from harness.tune.matching import MATCHED, matches
-from harness.tune.plan import Plan
-from harness.tune.study_files import FOLDER
+from harness.results.files import StorageError
+from harness.results.index import Rerun, look, to_run
+from harness.training.pool import Job, execute
+from harness.training.progress import Board, LiveView, LogView
+from harness.tuning.matching import MATCHED, matches
+from harness.tuning.plan import Plan
+from harness.tuning.storage import FOLDER
 
 CHECKPOINT_EVERY_S = 120.0
 

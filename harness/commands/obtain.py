@@ -5,20 +5,17 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from harness.atomic import move_aside
-from harness.cell import Cell
-from harness.checkpoint import DamagedCheckpoint
 from harness.commands.request import INTERRUPTED, SOME_FAILED, WRONG_USE
-from harness.cost import Costs, duration
-from harness.executor import Job, Summary, execute
-from harness.files import CellFiles, storing
-from harness.grid import Grid
-from harness.kept_policy import recall_policy
-from harness.live_view import LiveView
-from harness.log_view import LogView
-from harness.progress import Board
-from harness.runner import Training
-from harness.status import look
+from harness.config.cell import Cell
+from harness.config.grid import Grid
+from harness.results.checkpoint import DamagedCheckpoint
+from harness.results.cost import Costs, duration
+from harness.results.files import CellFiles, move_aside, storing
+from harness.results.index import look
+from harness.training.loop import Training
+from harness.training.pool import Job, Summary, execute
+from harness.training.progress import Board, LiveView, LogView
+from harness.training.replay import recall_policy
 
 CHECKPOINT_EVERY_S = 120.0
 

@@ -8,17 +8,16 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from harness import animation
-from harness.atomic import write_bytes
-from harness.cell import Cell
 from harness.commands.obtain import obtain
 from harness.commands.request import INTERRUPTED, OK, console
+from harness.config.cell import Cell
+from harness.config.grid import Grid, load_grid
 from harness.errors import ConfigurationError
-from harness.files import CellFiles, StorageError, check_writable, storing
-from harness.grid import Grid, load_grid
-from harness.recording import differences, record
-from harness.result import load_result
-from harness.status import State, look
+from harness.plotting import animation
+from harness.results.files import CellFiles, StorageError, check_writable, storing, write_bytes
+from harness.results.index import State, look
+from harness.results.result import load_result
+from harness.training.replay import differences, record
 from scenarios.pictures import Episode, Picture, load_picture
 
 PNG, GIF = ".png", ".gif"

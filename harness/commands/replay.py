@@ -6,14 +6,14 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.cell import Cell
 from harness.commands.request import CHECK_FAILED, OK, Request, console, print_json
 from harness.commands.steps import steps
+from harness.config.cell import Cell
+from harness.config.grid import load_grid
 from harness.errors import ConfigurationError
-from harness.grid import load_grid
-from harness.replay import Difference, changes
-from harness.replay import replay as run_again
-from harness.result import DamagedResult, RunResult, fingerprint, load_result, result_path
+from harness.results.result import DamagedResult, RunResult, fingerprint, load_result, result_path
+from harness.training.replay import Difference, changes
+from harness.training.replay import replay as run_again
 
 STALE = "stale: settings, data or code version changed since this result was computed"
 

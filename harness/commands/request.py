@@ -10,9 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.grid import Grid, load_grid
-from harness.select import select
-from harness.status import Rerun, State, Status, count, look, to_run
+from harness.config.grid import Grid, load_grid, select
+from harness.results.index import Rerun, State, Status, count, look, to_run
 
 OK, SOME_FAILED, WRONG_USE, CHECK_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 WIDE = 200  # characters of a line where no terminal sets a width

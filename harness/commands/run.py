@@ -17,16 +17,14 @@ from harness.commands.request import (
     print_remedies,
     record,
 )
-from harness.cost import Costs
+from harness.config.grid import Grid
 from harness.errors import ConfigurationError
-from harness.executor import Job, Summary, View, execute
-from harness.files import StorageError, check_writable
-from harness.grid import Grid
-from harness.live_view import LiveView
-from harness.log_view import LogView
-from harness.progress import Board
-from harness.status import State, Status, count, look
-from harness.tracking_setup import INSTALL, in_use, installed
+from harness.export.mlflow_setup import INSTALL, in_use, installed
+from harness.results.cost import Costs
+from harness.results.files import StorageError, check_writable
+from harness.results.index import State, Status, count, look
+from harness.training.pool import Job, Summary, View, execute
+from harness.training.progress import Board, LiveView, LogView
 
 
 def run(
@@ -81,7 +79,7 @@ def _view(
         if not track:
             yield view
             return
-        from harness.follower import Follower  # not needed by most runs
+        from harness.export.mlflow import Follower  # not needed by most runs
 
         with Follower(view, grid, request.results) as follower:
             yield follower

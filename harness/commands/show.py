@@ -16,13 +16,13 @@ from harness.commands.request import (
     print_remedies,
     record,
 )
-from harness.cost import Costs, duration
-from harness.grid import Grid, load_grid
-from harness.status import State, by_variant, count, to_run
-from harness.tune.study_files import has_studies
+from harness.config.grid import Grid, load_grid
+from harness.results.cost import Costs, duration
+from harness.results.index import State, by_variant, count, to_run
+from harness.tuning.storage import has_studies
 
 if TYPE_CHECKING:
-    from harness.tune.publishing import Publication
+    from harness.tuning.page import Publication
 
 _NAMED = 10  # faults of the records, on the terminal
 
@@ -144,6 +144,6 @@ def _ledgers(grid: Grid, results: Path, reports: Path) -> list["Publication"]:
     """Return the tuning ledger, if anything was tuned; else Optuna stays unimported."""
     if not has_studies(results / grid.name):
         return []
-    from harness.tune.publishing import Publication
+    from harness.tuning.page import Publication
 
     return [Publication(grid, results, reports)]

@@ -19,24 +19,19 @@ from harness.commands.request import (
 )
 from harness.commands.steps import steps
 from harness.commands.wishes import Wishes
+from harness.config.grid import Grid, load_grid, select
 from harness.errors import ConfigurationError
-from harness.executor import interrupts
-from harness.files import StorageError, check_writable
-from harness.grid import Grid, load_grid
-from harness.select import select
-from harness.tracker import Tracker, TrackingError
-from harness.tracking_setup import INSTALL, in_use, installed
-from harness.tune.crew import crew
-from harness.tune.desk import Desk
-from harness.tune.live_view import LiveView
-from harness.tune.log_view import LogView
-from harness.tune.plan import Plan, plans
-from harness.tune.preset import write_preset
-from harness.tune.projection import PART, study_family
-from harness.tune.publishing import Publication
-from harness.tune.row import Row
-from harness.tune.session import Session
-from harness.tune.shelf import Shelf
+from harness.export.mlflow import Tracker, TrackingError
+from harness.export.mlflow_setup import INSTALL, in_use, installed
+from harness.results.files import StorageError, check_writable
+from harness.training.pool import interrupts
+from harness.tuning.ledger import Row, write_preset
+from harness.tuning.mlflow import PART, study_family
+from harness.tuning.page import Publication
+from harness.tuning.plan import Plan, plans
+from harness.tuning.progress import LiveView, LogView
+from harness.tuning.runner import Desk, Session, crew
+from harness.tuning.study import Shelf
 
 _LEFT = -1  # to another process that works on the same studies
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ConfigurationError
-from harness.tune.plan import Plan
+from harness.tuning.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from harness.report.document import Block, Entry, Heading, Paragraph, Table
+from harness.report.baselines import SUBJECT
+from harness.report.document import Block, Entry, Heading, Paragraph, Table, prose
 from harness.report.numbers import NOTHING, interval_text
-from harness.report.place_runs import PlaceRuns
-from harness.report.rivals import SUBJECT
-from harness.report.text import prose
-from harness.report.variants import title_of
+from harness.report.rows import PlaceRuns, title_of
 from harness.stats.aggregate import (
     improvement,
     improvement_interval,

@@ -1,28 +1,37 @@
 """Builds the report of a grid from its results."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.claims import load_claims
+from harness.config.grid import Grid
 from harness.errors import ConfigurationError
-from harness.grid import Grid
-from harness.integrity import find_faults
-from harness.integrity.fault import Fault
+from harness.published.claims import load_claims
+from harness.published.numbers import BOUND
 from harness.report.across import across_scenarios
-from harness.report.costs import costs_section
-from harness.report.document import Document, Heading, footnotes
-from harness.report.findings import findings
-from harness.report.header import header, overview
+from harness.report.baselines import against_rivals
+from harness.report.claims import Finding, against_the_papers, claims_table, findings
+from harness.report.comparison import comparison, papers, sources
+from harness.report.costs import cost_plots, costs_section
+from harness.report.curves import plots
+from harness.report.document import (
+    Block,
+    Document,
+    Figure,
+    Heading,
+    NamedPlot,
+    Paragraph,
+    footnotes,
+)
+from harness.report.header import header, overview, soundness
 from harness.report.markdown import markdown
-from harness.report.named_plot import NamedPlot
-from harness.report.notes import unavailable_notes
-from harness.report.place_runs import gather
-from harness.report.section import section
-from harness.report.soundness import soundness
-from harness.report.study import find_studies
-from harness.report.study_section import study_section
-from harness.status import State
-from harness.table import Run, load_runs
+from harness.report.notes import notes, unavailable_notes
+from harness.report.numbers import number, sentence
+from harness.report.rows import PlaceRuns, gather
+from harness.report.sharing import share_plots, sharing, sizes
+from harness.report.study import find_studies, study_section
+from harness.results.index import Run, State, load_runs
+from harness.results.integrity import Fault, find_faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +92,48 @@ def build_report(grid: Grid, results: Path) -> Report:
         blocks += [Heading(2, "Not available"), *footnotes(unavailable)]
     document = Document(name=grid.name, blocks=tuple(blocks))
     return Report(document=document, records=results / grid.name, faults=faults)
+
+
+def section(place: PlaceRuns, found: Sequence[Finding]) -> list[Block]:
+    """Return the section of a place: what a reader compares first, what it cost last.
+
+    Args:
+        place: Its runs.
+        found: What they say of the papers' claims.
+    """
+    blocks: list[Block] = [
+        Heading(2, place.place),
+        Paragraph(sentence(place.description)),
+    ]
+    for n, (metric, info) in enumerate(place.headline.items()):
+        blocks += [
+            Heading(3, f"{metric} {'↑' if info.higher_is_better else '↓'} ({info.unit})"),
+            comparison(place, metric, whole=n == 0),
+            *_landmarks(place, metric),
+        ]
+    blocks += footnotes(notes(place.place, place.rows))
+    for metric in place.headline:
+        blocks += against_the_papers(place, metric)
+    blocks += claims_table(found)
+    for metric in place.headline:
+        for label in place.labels:
+            blocks += against_rivals(place, metric, label)
+    blocks += map(Figure, plots(place.place, place.rows))
+    blocks += [*sharing(place.rows), *map(Figure, share_plots(place.place, place.rows))]
+    return [*blocks, *sizes(place.rows), *map(Figure, cost_plots(place.place, place.rows))]
+
+
+def _landmarks(place: PlaceRuns, metric: str) -> list[Block]:
+    """Return bound and floor, and where in the papers the table's figures come from."""
+    floor, bound, places = place.landmarks.floor, place.landmarks.bound, place.places(metric)
+    stated = papers(place.stated(metric, BOUND))
+    said = []
+    if metric in bound:
+        papers_too = f" (papers: {stated})" if stated else ""
+        said.append(f"bound {number(bound[metric], places)}{papers_too}")
+    if metric in floor:
+        said.append(f"floor {number(floor[metric], places)}")
+    here = (metric, place.options)
+    found = sources([e for e in place.published if (e.metric, e.options) == here])
+    text = " ".join(filter(None, [sentence(", ".join(said)) if said else "", found]))
+    return [Paragraph(text)] if text else []

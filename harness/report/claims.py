@@ -1,11 +1,133 @@
-"""The table of the papers' claims."""
+"""The papers' claims: which hold, which do not, and which these seeds cannot decide."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from harness.report.document import Block, Heading, Table
-from harness.report.findings import Finding
-from harness.report.numbers import NOTHING
-from harness.stats.decision import Decision
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import kendalltau
+
+from harness.published.claims import Claim
+from harness.published.numbers import BOUND, Options, Published
+from harness.report.comparison import papers, range_of_ranks
+from harness.report.document import Block, Entry, Heading, Table, bullets
+from harness.report.numbers import NOTHING, interval_text, signed
+from harness.report.rows import PlaceRuns, Variant, differences, title_of
+from harness.stats.decision import CLOSE, MARGIN, Decision, decide, seeds_to_decide, verdict
+from harness.stats.intervals import mean_interval, rank_ranges
+from harness.stats.paired import MOST_SEEDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """What the runs say of one pair of methods in a claim.
+
+    Attributes:
+        method: The method that the claim speaks of.
+        rival: The other, with the options of its scenario where these differ.
+        decision: What the runs say; None where a method of the pair has no runs.
+        advantage: How much better the method is, with its interval.
+        needed: How many seeds would decide what is undecided.
+    """
+
+    method: str
+    rival: str
+    decision: Decision | None = None
+    advantage: str = ""
+    needed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What the runs under a label say of a claim, pair by pair."""
+
+    claim: Claim
+    label: str
+    pairs: tuple[Pair, ...]
+
+
+def findings(
+    place: PlaceRuns, claims: Iterable[Claim], places: Sequence[PlaceRuns]
+) -> tuple[Finding, ...]:
+    """Examine the claims on a place under each label; those without any runs are left out.
+
+    Args:
+        place: Where the methods that the claims speak of were run.
+        claims: All claims.
+        places: All places: a claim may compare with runs elsewhere.
+    """
+    found = [
+        Finding(claim=claim, label=label, pairs=tuple(_pairs(place, label, claim, places)))
+        for claim in claims
+        if (claim.scenario, claim.options) == (place.name, place.options)
+        for label in place.labels
+    ]
+    return tuple(f for f in found if any(pair.decision for pair in f.pairs))
+
+
+def tally(found: Iterable[Finding], label: str) -> str:
+    """Count the pairs under a label: ``5 hold, 2 do not, 1 undecided``."""
+    counts = Counter(pair.decision for f in found if f.label == label for pair in f.pairs)
+    names = {Decision.HOLDS: "hold", Decision.FAILS: "do not", Decision.UNDECIDED: "undecided"}
+    said = [f"{counts[decision]} {name}" for decision, name in names.items() if counts[decision]]
+    return ", ".join(said) or NOTHING
+
+
+def _pairs(
+    place: PlaceRuns, label: str, claim: Claim, places: Sequence[PlaceRuns]
+) -> Iterator[Pair]:
+    for method in claim.methods:
+        mine = _values(place, method, label, claim)
+        for rival, options in claim.rivals:
+            theirs = _rival_values(place, places, rival, options, label, claim)
+            name = title_of(rival)
+            if options != claim.options:
+                name += f" ({', '.join(f'{key}={value}' for key, value in options.items())})"
+            pair = Pair(method=title_of(method), rival=name)
+            yield _judged(place, claim, pair, differences(mine, theirs))
+
+
+def _rival_values(
+    place: PlaceRuns,
+    places: Sequence[PlaceRuns],
+    rival: str,
+    options: Options,
+    label: str,
+    claim: Claim,
+) -> Mapping[int, float]:
+    """Return a rival's values: here if its game is the same, else where that one was run."""
+    if options == place.options:
+        return _values(place, rival, label, claim)
+    there = [p for p in places if (p.name, p.options) == (place.name, options)]
+    found = (_values(p, rival, label, claim) for p in there)  # the same game, seen in several ways
+    return next((values for values in found if values), {})
+
+
+def _judged(place: PlaceRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "pairs"]) -> Pair:
+    if not len(gaps):
+        return pair
+    gaps = place.sign(claim.metric) * gaps
+    margin = place.margin(claim.metric, MARGIN)
+    mean, interval = float(gaps.mean()), mean_interval(gaps)
+    return replace(
+        pair,
+        decision=decide(claim.relation, gaps, margin, np.random.default_rng(0)),
+        advantage=interval_text(mean, interval, place.places(claim.metric)),
+        needed=_needed(seeds_to_decide(claim.relation, gaps, margin), len(gaps)),
+    )
+
+
+def _values(place: PlaceRuns, method: str, label: str, claim: Claim) -> Mapping[int, float]:
+    row = place.row(method, label)
+    return row.by_seed(label, claim.metric, claim.when) if row is not None else {}
+
+
+def _needed(seeds: int | None, n: int) -> str:
+    if n < 2:
+        return "needs more seeds"
+    return f"needs {seeds} seeds" if seeds is not None else f"needs over {MOST_SEEDS} seeds"
+
 
 _HEAD = ("claim", "source", "settings", "holds", "does not hold", "undecided")
 
@@ -49,3 +171,132 @@ def _column(finding: Finding, decision: Decision) -> str:
     relation = finding.claim.relation
     said = (f"{method} {relation} {', '.join(rivals)}" for method, rivals in by_method.items())
     return "; ".join(said) or NOTHING
+
+
+_LEAST_ORDER = 3  # an order of two is a coin's toss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Match:
+    """A printed number and our runs of the same method under a label.
+
+    Attributes:
+        entry: What the paper prints.
+        row: Our runs.
+        rank: The range of ranks they leave it, among the methods of the paper that were run.
+        papers_rank: The range of ranks that the paper's numbers give it among the same.
+    """
+
+    entry: Published
+    row: Variant
+    rank: tuple[int, int]
+    papers_rank: tuple[int, int]
+
+
+def against_the_papers(place: PlaceRuns, metric: str) -> list[Block]:
+    """Return the table of verdicts on one metric; nothing where there is nothing to compare."""
+    numbers = [
+        entry
+        for entry in place.published
+        if (entry.metric, entry.options) == (metric, place.options)
+        if entry.value is not None and entry.method != BOUND
+    ]
+    matches = {
+        (paper, label): _matches(place, metric, label, [e for e in numbers if e.paper == paper])
+        for paper in dict.fromkeys(entry.paper for entry in numbers)
+        for label in place.labels
+    }
+    if not any(matches.values()):
+        return []
+    head = ["method", "papers"]
+    for label in place.labels:
+        head += [f"{label}: verdict", "rank (papers)"]
+    printed: defaultdict[tuple[str, float], list[Published]] = defaultdict(list)
+    for entry in numbers:
+        printed[entry.method, _value(entry)].append(entry)
+    lines = [_line(place, metric, entries, matches) for entries in printed.values()]
+    orders = [
+        _order(place, metric, *key, found)
+        for key, found in matches.items()
+        if len(found) >= _LEAST_ORDER
+    ]
+    return [
+        Heading(3, f"{metric} against the papers"),
+        Table(head=tuple(head), rows=tuple(lines), left=2),
+        *bullets(orders),
+    ]
+
+
+def _matches(
+    place: PlaceRuns, metric: str, label: str, entries: Sequence[Published]
+) -> list[_Match]:
+    of_method = {entry.method: entry for entry in entries}  # some stand in two tables of a paper
+    pairs = [
+        (entry, row)
+        for entry in of_method.values()
+        if (row := place.row(entry.method, label)) and row.finals(label, metric).size
+    ]
+    ours = place.ranks(metric, label, [row for _, row in pairs])
+    printed = place.sign(metric) * np.array([_value(entry) for entry, _ in pairs])
+    theirs = rank_ranges(printed[:, None] > printed[None, :])
+    return [
+        _Match(entry=entry, row=row, rank=rank, papers_rank=papers_rank)
+        for (entry, row), rank, papers_rank in zip(pairs, ours, theirs, strict=True)
+    ]
+
+
+def _line(
+    place: PlaceRuns,
+    metric: str,
+    entries: Sequence[Published],
+    matches: Mapping[tuple[str, str], Sequence[_Match]],
+) -> tuple[str | Entry, ...]:
+    """Write a number that papers print, and how our runs stand to it under each label."""
+    entry, line = entries[0], list[str | Entry]()
+    for label in place.labels:
+        among = matches[entry.paper, label]
+        match = next((match for match in among if match.entry.method == entry.method), None)
+        line += (
+            [NOTHING, NOTHING] if match is None else _standing(place, metric, label, match, entry)
+        )
+        if len(among) < 2:
+            line[-1] = NOTHING
+    return (title_of(entry.method), papers(entries), *line)
+
+
+def _standing(
+    place: PlaceRuns, metric: str, label: str, match: _Match, entry: Published
+) -> tuple[Entry, Entry]:
+    values = match.row.finals(label, metric)
+    said = verdict(
+        values,
+        _value(entry),
+        tolerance=entry.spread,
+        margin=place.margin(metric, CLOSE),
+        higher_is_better=place.sign(metric) > 0,
+    )
+    gap = signed(float(values.mean()) - _value(entry), place.places(metric))
+    ranks = f"{range_of_ranks(match.rank)} ({range_of_ranks(match.papers_rank)})"
+    records = match.row.records(label)
+    return Entry(text=f"{said} ({gap})", records=records), Entry(text=ranks, records=records)
+
+
+def _order(place: PlaceRuns, metric: str, paper: str, label: str, matches: Sequence[_Match]) -> str:
+    """Write how our order agrees with a paper's."""
+    ours = [float(match.row.finals(label, metric).mean()) for match in matches]
+    tau = float(kendalltau(ours, [_value(match.entry) for match in matches]).statistic)
+    fits = sum(
+        match.rank[0] <= match.papers_rank[1] and match.papers_rank[0] <= match.rank[1]
+        for match in matches
+    )
+    agreement = "not defined, all are equal" if np.isnan(tau) else signed(tau, 2)
+    return (
+        f"{label}, order of paper {paper}: Kendall's tau-b {agreement}, over {len(matches)} "
+        f"methods; {fits} of them may have the paper's rank."
+    )
+
+
+def _value(entry: Published) -> float:
+    if entry.value is None:
+        raise ValueError(f"{entry.method}, {entry.metric}: the paper prints no number")
+    return entry.value

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from harness.published import Published
+from harness.published.numbers import Published
 from harness.report.document import Entry, Table
 from harness.report.notes import (
     COLLAPSED,
@@ -13,11 +13,10 @@ from harness.report.notes import (
     collapsed,
 )
 from harness.report.numbers import NOTHING, mean_text, range_text, rough
-from harness.report.place_runs import PlaceRuns
-from harness.report.variants import Variant
-from harness.result import RunResult
-from harness.stats.interval import summarize
-from harness.status import State
+from harness.report.rows import PlaceRuns, Variant
+from harness.results.index import State
+from harness.results.result import RunResult
+from harness.stats.intervals import summarize
 
 _ABSENT = {State.DONE: "without this metric", State.MISSING: "not run"}
 

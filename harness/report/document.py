@@ -1,14 +1,62 @@
-"""What a report says, whatever it is written in: blocks of plain text, numbers and figures.
+"""Text of a report: plain, with pieces of its own for what looks like code or stands out."""
 
-Text is plain everywhere: who writes Markdown, LaTeX or HTML escapes it.
-"""
-
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from harness.report.named_plot import NamedPlot
-from harness.report.text import Text
+from harness.plotting.plot import AgentPlot, Plot
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A piece of text to be typed as it stands."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strong:
+    """A piece of text that stands out."""
+
+    text: str
+
+
+Piece: TypeAlias = str | Code | Strong
+Text: TypeAlias = str | tuple[Piece, ...]
+
+
+def prose(text: str) -> Text:
+    """Return text of our own with its code spans (between backticks) as pieces."""
+    parts = " ".join(text.split()).split("`")
+    return tuple(Code(part) if n % 2 else part for n, part in enumerate(parts) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPlot:
+    """A plot and where it goes.
+
+    Attributes:
+        file: Name of the file.
+        caption: What the lines are and how many runs stand behind them.
+        plot: What it shows.
+    """
+
+    file: str
+    caption: str
+    plot: Plot | AgentPlot
+
+
+def file_name(*parts: str) -> str:
+    """Return a name for a figure, different for different parts."""
+    return "-".join(map(_safe, parts)) + ".svg"
+
+
+def _safe(name: str) -> str:
+    """Return a name that suits any file system and URL, still different for different names."""
+    safe = re.sub(r"[^A-Za-z0-9._=,]", "_", name)
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,14 @@ from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
 
-from harness.atomic import write_text
 from harness.errors import ConfigurationError, nearest
-from harness.figure_folder import figure_differences, write_figures
-from harness.figures import draw
+from harness.plotting.draw import draw
+from harness.plotting.figure_folder import figure_differences, write_figures
 from harness.report.build import Report
 from harness.report.html import html, without_drawings
 from harness.report.latex import latex
 from harness.report.markdown import markdown
+from harness.results.files import write_text
 
 _SHOWN = 100  # characters of a line that differs
 

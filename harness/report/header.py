@@ -3,17 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from harness.grid import Grid
-from harness.integrity.fault import Fault
-from harness.report.document import Block, Bullets, Heading, Paragraph, Table
-from harness.report.findings import Finding, tally
+from harness.config.grid import Grid
+from harness.report.claims import Finding, tally
+from harness.report.document import Block, Bullets, Code, Heading, Paragraph, Strong, Table, prose
 from harness.report.numbers import sentence
-from harness.report.text import Code, Strong, prose
+from harness.results.index import Run, State
+from harness.results.integrity import Fault, Kind
 from harness.stats.decision import CLOSE, MARGIN
-from harness.stats.paired import ALARM, LEAST_PAIRS
-from harness.stats.power import POWER
-from harness.status import State
-from harness.table import Run
+from harness.stats.paired import ALARM, LEAST_PAIRS, POWER
 
 _READING = (
     """Tables of a metric: a run's final value is the mean of its last ten evaluations. `papers`:
@@ -97,3 +94,25 @@ def _soundness(counts: Mapping[State, int], faults: Sequence[Fault]) -> tuple[st
         number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         return (" ", Strong(f"Integrity: {number} ({kinds}), named at the end."))
     return (f" Integrity: no fault in {counts[State.DONE]} records.",) if counts[State.DONE] else ()
+
+
+_LOOKED_FOR = ", ".join(Kind)
+
+
+def soundness(runs: Sequence[Run], faults: Sequence[Fault]) -> list[Block]:
+    """Return the section on integrity; nothing without a record."""
+    n_records = sum(run.state is State.DONE for run in runs)
+    if not n_records and not faults:
+        return []
+    blocks: list[Block] = [
+        Heading(2, "Integrity"),
+        Paragraph(
+            prose(
+                f"{n_records} records were looked through for: {_LOOKED_FOR}. "
+                f"{'Found:' if faults else 'Found: nothing.'}"
+            )
+        ),
+    ]
+    lines = [(str(fault.kind), fault.where, fault.detail) for fault in faults]
+    head = ("fault", "where", "what was found")
+    return [*blocks, Table(head=head, rows=tuple(lines), left=3)] if lines else blocks

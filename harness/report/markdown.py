@@ -7,15 +7,17 @@ from urllib.parse import quote
 from harness.report.document import (
     Block,
     Bullets,
+    Code,
     Document,
     Entry,
     Figure,
     Heading,
     Notes,
     Paragraph,
+    Strong,
     Table,
+    Text,
 )
-from harness.report.text import Code, Strong, Text
 
 
 def markdown(document: Document) -> str:

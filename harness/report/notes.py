@@ -3,14 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from harness.report.document import Note
-from harness.report.text import Text, prose
-from harness.report.variants import Variant
-from harness.result import RunResult
-from harness.seeding import seeds_text
-from harness.status import State
-from harness.table import Run
-from harness.worker import COLLAPSE
+from harness.config.seeding import seeds_text
+from harness.report.document import Note, Text, prose
+from harness.report.rows import Variant
+from harness.results.index import Run, State
+from harness.results.result import RunResult
+from harness.training.worker import COLLAPSE
 
 # Reported by methods that learn how much of its reward an agent keeps.
 SHARE, SPREAD = "selfishness_mean", "selfishness_sd"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.stats.interval import Summary
+from harness.stats.intervals import Summary
 
 NOTHING = "-"
 

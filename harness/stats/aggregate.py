@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.special import ndtr, stdtrit
 from scipy.stats import bootstrap, trim_mean
 
-from harness.stats.interval import LEVEL, check_finite
+from harness.stats.intervals import LEVEL, check_finite
 
 RESAMPLES = 10_000
 _CUT = 0.25  # the interquartile mean leaves out a quarter at each end

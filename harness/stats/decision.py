@@ -5,9 +5,8 @@ from enum import StrEnum
 import numpy as np
 from jaxtyping import Float
 
-from harness.stats.interval import spread, summarize
-from harness.stats.paired import shows_above
-from harness.stats.power import seeds_needed
+from harness.stats.intervals import spread, summarize
+from harness.stats.paired import seeds_needed, shows_above
 
 MARGIN = 0.02  # of the way from floor to bound: less is no difference in practice
 CLOSE = 0.05  # of the same way: as near as another implementation can be expected to come

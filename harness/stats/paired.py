@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import stdtr
+from scipy.special import nctdtrinc, stdtr, stdtrit
 from scipy.stats import permutation_test
 
-from harness.stats.interval import mean_interval, spread
+from harness.stats.intervals import LEVEL, mean_interval, spread
 
 ALARM = 0.05  # false alarms that a test may give
 LEAST_PAIRS = 5  # with fewer, not even differences of one sign are rare enough: 2 ** -4 > ALARM
@@ -133,3 +133,41 @@ def _mean_difference(
     first: Float[np.ndarray, "*shape"], second: Float[np.ndarray, "*shape"], axis: int = -1
 ) -> Float[np.ndarray, "*rest"]:
     return np.asarray(np.mean(first - second, axis=axis))
+
+
+POWER = 0.8  # chance to show a difference that is there
+MOST_SEEDS = 1000  # nobody runs more; there are no more reporting seeds either
+
+
+def detectable(spread: float, n: int) -> float | None:
+    """Return the least mean difference that n pairs would show with probability 0.8.
+
+    Args:
+        spread: Standard deviation of the differences.
+        n: Number of pairs.
+
+    Returns:
+        The difference, by the t interval of normal differences; None below five pairs, which
+        show nothing.
+    """
+    if n < LEAST_PAIRS:
+        return None
+    edge = stdtrit(n - 1, (1 + LEVEL) / 2)
+    return float(nctdtrinc(n - 1, 1 - POWER, edge) * spread / np.sqrt(n))
+
+
+def seeds_needed(difference: float, spread: float) -> int | None:
+    """Return how many pairs show a mean difference with probability 0.8.
+
+    Args:
+        difference: What there is to show; its sign does not matter.
+        spread: Standard deviation of the differences.
+
+    Returns:
+        At least five; None above a thousand, and for no difference at all.
+    """
+    for n in range(LEAST_PAIRS, MOST_SEEDS + 1):
+        least = detectable(spread, n)
+        if least is not None and difference and least <= abs(difference):
+            return n
+    return None

@@ -5,9 +5,9 @@ import time
 import pytest
 import torch
 
-from harness import runner
-from harness.cell import Budget, Cell
-from harness.worker import work
+from harness.config.cell import Budget, Cell
+from harness.training import loop as runner
+from harness.training.worker import work
 
 pytestmark = pytest.mark.bench
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods import METHODS
 from methods.learners.rollout import n_step_returns
 from scenarios.base import Spec, Timestep

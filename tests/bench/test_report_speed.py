@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness.grid import Grid
+from harness.config.grid import Grid
 from harness.report import build_report, write_report
 from harness.report.files import Format
 from support import recorded

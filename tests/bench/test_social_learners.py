@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch.nn.functional import mse_loss
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods import METHODS
 from methods.intention_propagation import others
 from methods.learners.rollout import Rollout

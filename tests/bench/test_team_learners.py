@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods import METHODS
 from support.team_loops import LoopMixed, LoopPPO
 from support.toys import Line

@@ -4,9 +4,8 @@ import time
 
 import pytest
 
-from harness.grid import Grid
-from harness.projection import seed_entry, variant_family
-from harness.tracker import Tracker
+from harness.config.grid import Grid
+from harness.export.mlflow import Tracker, seed_entry, variant_family
 from support.recorded import cell, result
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")

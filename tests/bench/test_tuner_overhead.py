@@ -7,13 +7,13 @@ import pytest
 import torch
 from optuna.trial import create_trial
 
-from harness.grid import load_grid
-from harness.tune.plan import Plan, plans
-from harness.tune.proposing import distribution, encoded
-from harness.tune.scoring import score
-from harness.tune.study import Study
-from harness.tune.study_files import StudyFiles
-from harness.tune.trial import Attempt
+from harness.config.grid import load_grid
+from harness.tuning.plan import Plan, plans
+from harness.tuning.proposing import distribution, encoded
+from harness.tuning.scoring import score
+from harness.tuning.storage import StudyFiles
+from harness.tuning.study import Study
+from harness.tuning.trial import Attempt
 from support.studies import scored
 
 pytestmark = pytest.mark.bench

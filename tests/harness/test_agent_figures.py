@@ -5,14 +5,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.agent_plot import AgentPlot
-from harness.figures import axes_box, draw, stored_digest
-from harness.grid import Grid
-from harness.plot import Curve, Level, Plot
+from harness.config.grid import Grid
+from harness.plotting.draw import axes_box, draw, stored_digest
+from harness.plotting.plot import AgentPlot, Curve, Level, Plot
 from harness.report.curves import plots
-from harness.report.share_figure import share_plots
-from harness.report.variants import variants
-from harness.table import load_runs
+from harness.report.rows import variants
+from harness.report.sharing import share_plots
+from harness.results.index import load_runs
 from scenarios.traffic.places import agent_map
 from scenarios.traffic.scenario import Traffic
 from support import recorded

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cell import Budget, default_budget
+from harness.config.cell import Budget, default_budget
 from support.recorded import cell
 
 USUAL = default_budget("prisoner", "default")

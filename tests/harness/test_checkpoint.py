@@ -3,8 +3,13 @@ import random
 import pytest
 import torch
 
-from harness.checkpoint import DamagedCheckpoint, load_checkpoint, save_checkpoint
-from harness.stream import Stream, Tail
+from harness.results.checkpoint import (
+    DamagedCheckpoint,
+    Stream,
+    Tail,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 STATE = {"weights": torch.arange(500.0), "n": 3, "name": "x", "list": [1, {"a": torch.ones(2)}]}
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.claims import When, load_claims
 from harness.errors import ConfigurationError
-from harness.published import load_published
+from harness.published.claims import When, load_claims
+from harness.published.numbers import load_published
 from harness.stats.decision import Relation
 
 CLAIM = """

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from harness import grid
 from harness.__main__ import main
-from harness.cell import Budget
 from harness.commands import catalog
-from harness.files import CellFiles, load_failure
-from harness.grid import load_grid
-from harness.result import load_result
-from harness.tracker import TrackingError
+from harness.config import grid
+from harness.config.cell import Budget
+from harness.config.grid import load_grid
+from harness.export.mlflow import TrackingError
+from harness.results.files import CellFiles, load_failure
+from harness.results.result import load_result
 from support.recorded import cell, result
 
 HEAVY = {"torch", "mlflow", "pandas", "scipy", "numpy", "pydantic", "matplotlib", "numba"}
@@ -210,7 +210,7 @@ def test_who_asks_for_mlflow_without_having_it_is_told_how_to_get_it(
 
 def test_a_tracker_that_is_down_is_told_of_once_and_the_run_goes_on(call, here, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    monkeypatch.setattr("harness.tracker.installed", lambda: False)  # down and gone are alike
+    monkeypatch.setattr("harness.export.mlflow.installed", lambda: False)  # down and gone are alike
 
     code, _, log = call("run", "--grid", "mine.toml", "-j", "1")
 

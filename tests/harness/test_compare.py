@@ -10,9 +10,9 @@ import pytest
 
 from harness.__main__ import main
 from harness.cli import comparing
-from harness.compare import Outcome, compare
 from harness.errors import ConfigurationError
-from harness.result import load_result, result_path
+from harness.results.compare import Outcome, compare
+from harness.results.result import load_result, result_path
 from harness.stats.decision import MARGIN
 from support import recorded
 

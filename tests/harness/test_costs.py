@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.grid import Grid
+from harness.config.grid import Grid
 from harness.report import build_report
 from support import recorded
 

@@ -12,8 +12,8 @@ import pytest
 
 from harness import data
 from harness.__main__ import main
+from harness.config.grid import load_grid
 from harness.data import DataError, DataState, dataset_state, fetch
-from harness.grid import load_grid
 from scenarios.traffic import datasets as registry
 from scenarios.traffic.datasets import DataFile, Dataset, data_folder
 

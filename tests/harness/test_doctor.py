@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from harness import doctor
 from harness.__main__ import main
+from harness.checks import installation as doctor
+from harness.checks.installation import mark, play_scenario, train_method
+from harness.checks.subject import find_method, find_scenario
 from harness.errors import ConfigurationError
-from harness.laws.plugins import find_method, find_scenario
-from harness.pool import Workers
-from harness.selftest import mark, play_scenario, train_method
-from harness.threads import ONE_THREAD
+from harness.training.pool import Workers
+from harness.training.threads import ONE_THREAD
 
 SCENARIO = '''"""A scenario of a user's."""
 from scenarios.prisoner import Prisoner

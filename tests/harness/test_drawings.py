@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.figures import draw
-from harness.plot import Curve, Level, Plot, Point, Stated
-from harness.report.drawings import Drawings
+from harness.plotting.draw import draw
+from harness.plotting.plot import Curve, Level, Plot, Point, Stated
+from harness.report.html import Drawings
 
 X = (1.0, 2.0, 3.0)
 CURVE = Curve(

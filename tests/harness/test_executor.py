@@ -11,13 +11,11 @@ import psutil
 import pytest
 from pebble import ProcessExpired
 
-from harness.cell import Budget, Cell
-from harness.executor import Job, Summary, execute
-from harness.failure import describe
-from harness.files import CellFiles, Failure, StorageError, load_failure
-from harness.outcome import Outcome
-from harness.pool import KEEP_MEMORY, workers
-from harness.result import load_result
+from harness.config.cell import Budget, Cell
+from harness.results.files import CellFiles, Failure, StorageError, load_failure
+from harness.results.result import load_result
+from harness.training.pool import KEEP_MEMORY, Job, Summary, execute, workers
+from harness.training.worker import Outcome, describe
 from support import inside_workers
 from support.recorded import cell
 
@@ -96,7 +94,7 @@ def test_a_worker_keeps_memory_that_it_freed():
 def test_the_server_that_workers_are_forked_from_has_imported_what_takes_long():
     code = (
         "import psutil\n"
-        "from harness.pool import workers\n"
+        "from harness.training.pool import workers\n"
         "with workers(1): print([p.cmdline() for p in psutil.Process().children()])"
     )
 
@@ -104,7 +102,7 @@ def test_the_server_that_workers_are_forked_from_has_imported_what_takes_long():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
 
-    assert "'torch', 'torch._dynamo', 'harness.worker'" in done.stdout
+    assert "'torch', 'torch._dynamo', 'harness.training.worker'" in done.stdout
 
 
 def test_the_environment_is_as_before_when_the_workers_are_gone(monkeypatch):

@@ -7,12 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.cell import Budget
+from harness.config.cell import Budget
 from harness.errors import ConfigurationError
-from harness.export import CURVE, curve_frame, run_frame, write_marl_eval, write_tables
-from harness.marl_eval import marl_eval_tree
-from harness.status import State
-from harness.table import Run
+from harness.export.tables import (
+    CURVE,
+    curve_frame,
+    marl_eval_tree,
+    run_frame,
+    write_marl_eval,
+    write_tables,
+)
+from harness.results.index import Run, State
 from support.recorded import EVALUATIONS, cell, result
 
 METRICS = ("return", "steps", "collisions")
@@ -96,7 +101,7 @@ def test_the_same_results_give_the_same_bytes(tmp_path, form):
 
 
 def test_without_pyarrow_the_message_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.export.find_spec", lambda name: None)
+    monkeypatch.setattr("harness.export.tables.find_spec", lambda name: None)
 
     with pytest.raises(ConfigurationError, match=r"pip install -e '\.\[parquet\]'"):
         write_tables(RUNS, tmp_path, "parquet")
@@ -221,7 +226,7 @@ def test_results_with_nothing_in_common_are_refused_even_on_request():
 
 def test_names_that_become_one_are_refused(monkeypatch):
     upper = replace(cell("dqn"), budget=Budget(**budget_of(cell("dqn")) | {"steps": 7}))
-    monkeypatch.setattr("harness.marl_eval._name", lambda name: name.split(",")[0])
+    monkeypatch.setattr("harness.export.tables._name", lambda name: name.split(",")[0])
 
     with pytest.raises(ConfigurationError, match="prisoner,steps=7/dqn/seed=0 and prisoner/dqn"):
         marl_eval_tree([done(cell("dqn")), done(upper)], allow_ragged=False)

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.figures import axes_box, draw, stored_digest
-from harness.plot import Curve, Level, Plot, Point, Stated
+from harness.plotting.draw import axes_box, draw, stored_digest
+from harness.plotting.plot import Curve, Level, Plot, Point, Stated
 
 
 def curve(name="DQN", method="dqn", end=0.49):

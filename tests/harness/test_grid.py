@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import grid as grids
-from harness import place
+from harness.config import grid as grids
+from harness.config import scenario as place
+from harness.config.grid import load_grid, planned, shipped_grids
 from harness.errors import ConfigurationError
-from harness.grid import load_grid, planned, shipped_grids
 from methods import METHODS
 from scenarios import SCENARIOS
 from scenarios.base import Scenario
@@ -144,7 +144,7 @@ def test_an_incapable_pair_is_unavailable_with_its_reason(write, monkeypatch):
 def test_a_method_beyond_its_capabilities_is_refused_while_planning(
     write, monkeypatch, method, n_agents, reason
 ):
-    monkeypatch.setattr("harness.place.SCENARIOS", {"prisoner": Line})
+    monkeypatch.setattr("harness.config.scenario.SCENARIOS", {"prisoner": Line})
     monkeypatch.setattr(
         place, "_option_model", place._option_model.__wrapped__
     )  # no cached options
@@ -231,7 +231,7 @@ def test_a_scenario_that_several_sweeps_name_is_built_once(write, monkeypatch):
         return prisoner(**options)
 
     counted.__signature__ = inspect.signature(prisoner)
-    monkeypatch.setattr("harness.place.SCENARIOS", {"prisoner": counted})
+    monkeypatch.setattr("harness.config.scenario.SCENARIOS", {"prisoner": counted})
     sweeps = [sweep(seeds=f"[{seed}]") for seed in range(3)]
 
     assert len(load_grid(write("".join(sweeps))).cells) == 3

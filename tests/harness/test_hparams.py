@@ -1,9 +1,10 @@
 import pytest
 
-from harness import hparams, search
+from harness.config import hparams
+from harness.config import search_space as search
+from harness.config.hparams import build_config, read_tables
+from harness.config.search_space import search_space, shaping_knobs
 from harness.errors import ConfigurationError
-from harness.hparams import build_config, read_tables
-from harness.search import search_space, shaping_knobs
 from methods import METHODS
 
 

@@ -9,20 +9,21 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from harness.figures import draw
+from harness.plotting.draw import draw
 from harness.report import build_report
 from harness.report.document import (
     Bullets,
+    Code,
     Document,
     Entry,
     Heading,
     Note,
     Notes,
     Paragraph,
+    Strong,
     Table,
 )
 from harness.report.html import html, without_drawings
-from harness.report.text import Code, Strong
 from methods.dqn import DQN
 from support import recorded, reported
 

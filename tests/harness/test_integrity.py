@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
-from harness.files import CellFiles, Failure
-from harness.grid import load_grid
-from harness.integrity import find_faults
-from harness.result import fingerprint, load_result, result_path
-from harness.table import load_runs
+from harness.config.grid import load_grid
+from harness.results.files import CellFiles, Failure
+from harness.results.index import load_runs
+from harness.results.integrity import find_faults
+from harness.results.result import fingerprint, load_result, result_path
 from support import recorded
 
 GRID = """

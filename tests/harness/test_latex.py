@@ -6,10 +6,8 @@ import subprocess
 
 import pytest
 
-from harness.report.document import Document, Entry, Heading, Paragraph, Table
-from harness.report.latex import latex
-from harness.report.latex_text import escape
-from harness.report.text import Code, Strong
+from harness.report.document import Code, Document, Entry, Heading, Paragraph, Strong, Table
+from harness.report.latex import escape, latex
 from support import reported
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.hparams import build_config, preset_values
-from harness.laws import LawBroken, check
-from harness.laws.registry import METHOD_LAWS, SCENARIO_LAWS
-from harness.laws.subject import NoToy, Subject
+from harness.checks.base import LawBroken, check
+from harness.checks.registry import METHOD_LAWS, SCENARIO_LAWS
+from harness.checks.subject import NoToy, Subject
+from harness.config.hparams import build_config, preset_values
 from methods.base import Communication, Rngs
 from methods.dqn import DQN
 from support.toys import Line

@@ -5,7 +5,7 @@ from importlib import resources
 
 import pytest
 
-from harness.line_styles import level_style, method_style, sweep_style
+from harness.plotting.draw import level_style, method_style, sweep_style
 from methods import METHODS
 
 LEARNERS = [name for name, method in METHODS.items() if method.learns]

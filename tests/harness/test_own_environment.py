@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
-from harness.cell import Budget
+from harness.config.cell import Budget
+from harness.config.grid import load_grid
 from harness.errors import ConfigurationError
-from harness.grid import load_grid
-from harness.result import all_options, fingerprint
-from harness.runner import run_cell
+from harness.results.result import all_options, fingerprint
+from harness.training.loop import run_cell
 from scenarios.base import Unavailable
 from scenarios.foreign import source_hash
 

@@ -3,13 +3,11 @@ import json
 import pytest
 from rich.console import Console
 
-from harness.cell import Budget
-from harness.executor import Job
-from harness.files import CellFiles, Failure
-from harness.live_view import draw, shorten
-from harness.log_view import LogView
-from harness.outcome import Outcome
-from harness.progress import Board
+from harness.config.cell import Budget
+from harness.results.files import CellFiles, Failure
+from harness.training.pool import Job
+from harness.training.progress import Board, LogView, draw, shorten
+from harness.training.worker import Outcome
 from support.recorded import cell
 
 BUDGET = Budget(episodes=100, steps=0, evaluations=10, evaluation_episodes=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigurationError
-from harness.published import BOUND, find_published, load_published
+from harness.published.numbers import BOUND, find_published, load_published
 
 NUMBERS = Path(__file__).parents[3] / "shared" / "papers" / "paper_numbers.csv"
 KEYS = {

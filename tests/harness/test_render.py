@@ -11,20 +11,18 @@ from filelock import FileLock
 from PIL import Image
 
 import harness.commands.obtain
-import harness.worker
-from harness import animation
+import harness.training.worker
 from harness.__main__ import main
-from harness.cell import Budget, Cell
-from harness.checkpoint import DamagedCheckpoint, load_checkpoint, save_checkpoint
-from harness.executor import Summary
-from harness.failure import describe
-from harness.files import CellFiles
-from harness.grid import load_grid
-from harness.kept_policy import keep_policy, recall_policy
-from harness.recording import differences, record
-from harness.result import load_result
-from harness.runner import Training
-from harness.worker import work
+from harness.config.cell import Budget, Cell
+from harness.config.grid import load_grid
+from harness.plotting import animation
+from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint, save_checkpoint
+from harness.results.files import CellFiles
+from harness.results.result import load_result
+from harness.training.loop import Training
+from harness.training.pool import Summary
+from harness.training.replay import differences, keep_policy, recall_policy, record
+from harness.training.worker import describe, work
 from methods import METHODS
 from scenarios import SCENARIOS
 from scenarios.pictures import Episode, load_picture
@@ -288,7 +286,7 @@ def at_once(monkeypatch):
         summary = Summary()
         for job in jobs:
             try:
-                outcome = harness.worker.work(
+                outcome = harness.training.worker.work(
                     job.cell, folder, 1e9, lambda: False, for_policy=job.for_policy
                 )
                 summary.outcomes[job.cell] = outcome
@@ -403,7 +401,7 @@ def test_a_cell_that_fails_to_train_gives_no_picture(call, here, at_once, monkey
     def diverges(training):
         raise FloatingPointError("td_loss is nan")
 
-    monkeypatch.setattr("harness.runner.Training.advance", diverges)
+    monkeypatch.setattr("harness.training.loop.Training.advance", diverges)
 
     code, out, log = call(LTOS, "--out", "strip.png")
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from harness.__main__ import main
-from harness.grid import load_grid
-from harness.result import load_result, result_path
-from harness.threads import ONE_THREAD
-from harness.worker import work
+from harness.config.grid import load_grid
+from harness.results.result import load_result, result_path
+from harness.training.threads import ONE_THREAD
+from harness.training.worker import work
 from methods import METHODS
 
 GRID = """

@@ -4,14 +4,14 @@ import re
 
 import pytest
 
+from harness.config.grid import Grid
+from harness.config.seeding import seeds_text
 from harness.errors import ConfigurationError
-from harness.files import CellFiles, Failure
-from harness.grid import Grid
 from harness.report import build_report, check_report, write_report
 from harness.report.markdown import code, escape
 from harness.report.numbers import decimals, number, range_text, rough
-from harness.result import fingerprint, result_path
-from harness.seeding import seeds_text
+from harness.results.files import CellFiles, Failure
+from harness.results.result import fingerprint, result_path
 from support import recorded
 
 

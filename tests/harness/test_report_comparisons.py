@@ -5,13 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from harness.files import CellFiles, Failure
-from harness.grid import Grid
+from harness.config.grid import Grid
 from harness.report import build_report
-from harness.report.document import Document, Entry, Paragraph, Table, text_of
+from harness.report.document import Document, Entry, Paragraph, Strong, Table, text_of
 from harness.report.markdown import markdown
-from harness.report.text import Strong
-from harness.result import fingerprint
+from harness.results.files import CellFiles, Failure
+from harness.results.result import fingerprint
 from methods.dqn import DQN
 from scenarios.prisoner import Prisoner
 from support import recorded

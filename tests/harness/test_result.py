@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cell import Budget
-from harness.result import (
+from harness.config.cell import Budget
+from harness.results.result import (
     DamagedResult,
     fingerprint,
     load_result,

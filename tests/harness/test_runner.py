@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness import runner
-from harness.cell import Budget, Cell
-from harness.runner import Training, run_cell
+from harness.config.cell import Budget, Cell
+from harness.training import loop as runner
+from harness.training.loop import Training, run_cell
 from methods import METHODS
 from methods.random_policy import RandomPolicy
 from scenarios import SCENARIOS

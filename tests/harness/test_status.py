@@ -1,12 +1,12 @@
 import pytest
 from filelock import FileLock
 
-from harness.cost import Costs, duration
+from harness.config.grid import select
 from harness.errors import ConfigurationError
-from harness.files import CellFiles, Failure
-from harness.result import fingerprint
-from harness.select import select
-from harness.status import Rerun, State, Status, by_variant, count, look, to_run
+from harness.results.cost import Costs, duration
+from harness.results.files import CellFiles, Failure
+from harness.results.index import Rerun, State, Status, by_variant, count, look, to_run
+from harness.results.result import fingerprint
 from methods import METHODS
 from support.recorded import cell, result
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.grid import Grid
-from harness.plot import Stated
-from harness.published import find_published, load_published
+from harness.config.grid import Grid
+from harness.plotting.plot import Stated
+from harness.published.numbers import find_published, load_published
 from harness.report import build_report, check_report, write_report
+from harness.report.rows import variants
 from harness.report.study import find_studies
-from harness.report.variants import variants
-from harness.table import load_runs
+from harness.results.index import load_runs
 from scenarios import SCENARIOS
 from support import recorded
 

@@ -4,19 +4,19 @@ import json
 
 import pytest
 
-from harness.cell import Budget
-from harness.files import CellFiles, Failure
-from harness.grid import Grid
-from harness.result import fingerprint, result_path
-from harness.status import State
-from harness.table import (
+from harness.config.cell import Budget
+from harness.config.grid import Grid
+from harness.results.files import CellFiles, Failure
+from harness.results.index import (
     CURVE_COLUMNS,
     FINAL_COLUMNS,
+    State,
     curve_table,
     final_table,
     load_runs,
     written_fields,
 )
+from harness.results.result import fingerprint, result_path
 from support import recorded
 
 

@@ -11,15 +11,13 @@ from threading import Thread
 
 import pytest
 
-from harness import tracking_setup
-from harness.executor import Job
-from harness.files import Failure
-from harness.follower import Follower
-from harness.grid import Grid
-from harness.outcome import Outcome
-from harness.projection import variant_family
-from harness.tracker import Tracker, TrackingError
-from harness.tracking_setup import in_use, tracking_uri
+from harness.config.grid import Grid
+from harness.export import mlflow_setup as tracking_setup
+from harness.export.mlflow import Follower, Tracker, TrackingError, variant_family
+from harness.export.mlflow_setup import in_use, tracking_uri
+from harness.results.files import Failure
+from harness.training.pool import Job
+from harness.training.worker import Outcome
 from support.recorded import cell, result
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
@@ -226,7 +224,7 @@ def test_a_server_that_is_down_is_named_within_seconds(results, monkeypatch):
 
 
 def test_without_mlflow_the_message_says_how_to_get_it(results, monkeypatch):
-    monkeypatch.setattr("harness.tracker.installed", lambda: False)
+    monkeypatch.setattr("harness.export.mlflow.installed", lambda: False)
 
     with pytest.raises(TrackingError, match=r"pip install -e '\.\[mlflow\]'"):
         Tracker(GRID, results)
@@ -340,7 +338,7 @@ def test_the_user_is_told_what_is_waited_for_and_may_leave_it_at_that(tmp_path, 
     tracker = Told()
     tracker.update = lambda results: slow.wait(30)
     done(CELLS[0]).save(tmp_path / "mine")
-    monkeypatch.setattr("harness.follower.PATIENCE_S", 0.05)
+    monkeypatch.setattr("harness.export.mlflow.PATIENCE_S", 0.05)
 
     def interrupted(timeout=None):
         if timeout is None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.grid import load_grid
-from harness.result import load_result, result_path
+from harness.config.grid import load_grid
+from harness.results.result import load_result, result_path
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
 ROOT = Path(__file__).parents[2]

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-import harness.worker
-from harness.cell import Budget, Cell
-from harness.files import CellFiles, Failure, StorageError
-from harness.grid import Grid
-from harness.result import RunResult, fingerprint, load_result
-from harness.runner import Training, run_cell
-from harness.table import final_table, load_runs
-from harness.worker import work
+import harness.training.worker
+from harness.config.cell import Budget, Cell
+from harness.config.grid import Grid
+from harness.results.files import CellFiles, Failure, StorageError
+from harness.results.index import final_table, load_runs
+from harness.results.result import RunResult, fingerprint, load_result
+from harness.training.loop import Training, run_cell
+from harness.training.worker import work
 from methods import METHODS
 from support.recorded import cell
 
@@ -140,7 +140,9 @@ def test_costs_add_up_over_the_parts_of_a_run(tmp_path):
 @pytest.mark.parametrize(("every", "n_saved"), [(0.0, 7), (1e9, 0)])
 def test_checkpoints_come_as_often_as_asked(tmp_path, monkeypatch, every, n_saved):
     saved = []
-    monkeypatch.setattr(harness.worker, "save_checkpoint", lambda path, state: saved.append(path))
+    monkeypatch.setattr(
+        harness.training.worker, "save_checkpoint", lambda path, state: saved.append(path)
+    )
 
     work(short(), tmp_path, every, never)
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods.coco_q import CocoQ, coco_values, zero_sum_value
 from scenarios.prisoner import COOPERATE, Prisoner
 from support.toys import Line

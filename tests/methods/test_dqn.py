@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import mse_loss
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods.dqn import DQN
 from methods.learners.q_learning import epsilon_greedy, greedy, td_target
 from support.toys import Line, fill

@@ -1,20 +1,19 @@
 """Laws that every registered method obeys; a new one is under test as soon as it has a name.
 
-The laws themselves are in ``harness.laws``, so that `doctor` can hold a user's method to them. They
-are checked on toy scenarios (``Line``) with small networks that learn from the first episodes on.
+The laws themselves are in ``harness.checks``, so that `doctor` can hold a user's method to them.
+They are checked on toy scenarios (``Line``) with small networks that learn from the first episodes on.
 """
 
 import numpy as np
 import pytest
 
-from harness.cell import Budget, Cell
-from harness.hparams import PRESETS, build_config
-from harness.laws import NotApplicable
-from harness.laws.acting_laws import be_local
-from harness.laws.plugins import registered_method
-from harness.laws.registry import METHOD_LAWS
-from harness.laws.subject import probe, train
-from harness.runner import build_method
+from harness.checks.acting import be_local
+from harness.checks.base import NotApplicable
+from harness.checks.registry import METHOD_LAWS
+from harness.checks.subject import probe, registered_method, train
+from harness.config.cell import Budget, Cell
+from harness.config.hparams import PRESETS, build_config
+from harness.training.loop import build_method
 from methods import METHODS
 from methods.base import Method
 from scenarios import SCENARIOS

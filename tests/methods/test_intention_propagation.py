@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods.intention_propagation import IntentionPropagation, credit, others
 from methods.nn.attention import neighborhood
 from support.social_games import MarkovField

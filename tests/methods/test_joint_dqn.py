@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import torch
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods.dqn import DQN, DQNConfig
 from methods.joint_dqn import JointDQN
 from scenarios.prisoner import Prisoner

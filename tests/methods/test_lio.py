@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods.learners.rollout import Rollout, Segment
 from methods.lio import LIO, discounting, log_mixture, neighbors_of, received
 from support.social_games import EscapeRoom, IteratedPrisonersDilemma

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from harness.cell import Budget, Cell
-from harness.hparams import build_config
-from harness.runner import Training
-from harness.seeding import method_rngs
+from harness.config.cell import Budget, Cell
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
+from harness.training.loop import Training
 from methods import METHODS, a2c, consenet
 from methods.learners.actor_critic import Seen
 from methods.learners.rewards import hop_distances, spatial

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods import METHODS
 from methods.ppo import clipped_gain, normalized
 from scenarios.prisoner import COOPERATE, DEFECT, Prisoner

@@ -7,8 +7,8 @@ an agent keeps: 0.5 is inside the window where cooperation is dominant, 0.7 outs
 
 import pytest
 
-from harness.cell import Budget, Cell
-from harness.runner import Training
+from harness.config.cell import Budget, Cell
+from harness.training.loop import Training
 
 BUDGET = Budget(episodes=500, steps=3000, evaluations=10, evaluation_episodes=10)
 DEFECTION, COOPERATION = 0.49, 0.97

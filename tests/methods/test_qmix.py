@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods import METHODS
 from methods.nn.team_network import MonotonicMixer, Sum
 from methods.qmix import remembered

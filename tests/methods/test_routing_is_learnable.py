@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness import runner
-from harness.cell import Budget, Cell
+from harness.config.cell import Budget, Cell
+from harness.training import loop as runner
 from scenarios import SCENARIOS
 from scenarios.routing import Routing
 

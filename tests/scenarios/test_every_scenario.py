@@ -1,6 +1,6 @@
 """Laws that hold in every registered scenario, and in the toy one the other laws rest on.
 
-The laws themselves are in ``harness.laws``, so that `doctor` can hold a user's scenario to them.
+The laws themselves are in ``harness.checks``, so that `doctor` can hold a user's scenario to them.
 """
 
 import functools
@@ -9,8 +9,8 @@ import re
 import pytest
 
 import diary
-from harness.laws import NotApplicable
-from harness.laws.registry import SCENARIO_LAWS
+from harness.checks.base import NotApplicable
+from harness.checks.registry import SCENARIO_LAWS
 from scenarios import SCENARIOS
 from support import places
 from support.toys import Line

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import psutil
 
-from harness.cell import Cell
-from harness.files import CellFiles
-from harness.grid import load_grid
-from harness.result import RunResult, load_result
-from harness.worker import work
+from harness.config.cell import Cell
+from harness.config.grid import load_grid
+from harness.results.files import CellFiles
+from harness.results.result import RunResult, load_result
+from harness.training.worker import work
 
 COMPARED = ("cell", "fingerprint", "config", "curve", "episodes", "traces", "method")
 GRID = """

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from harness.cell import Budget, Cell, Named, default_budget
-from harness.hparams import load_config
-from harness.progress import headline
-from harness.result import RunResult, fingerprint
+from harness.config.cell import Budget, Cell, Named, default_budget
+from harness.config.hparams import load_config
+from harness.results.result import RunResult, fingerprint
+from harness.training.progress import headline
 from methods import METHODS
 from scenarios import SCENARIOS
 

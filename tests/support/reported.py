@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from harness.cell import Cell
-from harness.files import CellFiles, Failure
-from harness.grid import Grid
+from harness.config.cell import Cell
+from harness.config.grid import Grid
 from harness.report import Report, build_report
-from harness.result import fingerprint
+from harness.results.files import CellFiles, Failure
+from harness.results.result import fingerprint
 from support import recorded
 
 HOSTILE = """<script>alert("1")</script> a_b & 50 % {x}, \\end{y} $z$ 'q' [t](u) ~^|# "w" äø漢"""

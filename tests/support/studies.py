@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.cell import Cell
-from harness.grid import load_grid
-from harness.hparams import load_config
-from harness.tune.plan import Plan, plans
-from harness.tune.scoring import Score
-from harness.tune.study import Study
-from harness.tune.study_files import StudyFiles
-from harness.tune.trial import Trial
+from harness.config.cell import Cell
+from harness.config.grid import load_grid
+from harness.config.hparams import load_config
+from harness.tuning.plan import Plan, plans
+from harness.tuning.scoring import Score
+from harness.tuning.storage import StudyFiles
+from harness.tuning.study import Study
+from harness.tuning.trial import Trial
 
 GRID = """
 description = "studies for tests"

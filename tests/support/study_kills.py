@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.grid import load_grid
-from harness.tune.shelf import Shelf
-from harness.tune.trial import Fate
+from harness.config.grid import load_grid
+from harness.tuning.study import Shelf
+from harness.tuning.trial import Fate
 from support.kills import kill
 
 GRID = """

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.laws.line import Line, graph_of_slots, next_in_line
+from harness.checks.subject import Line, graph_of_slots, next_in_line
 
 __all__ = ["Line", "fill", "graph_of_slots", "next_in_line"]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from harness.stats.interval import mean_interval, spread, summarize
+from harness.stats.intervals import mean_interval, spread, summarize
 
 samples = hnp.arrays(np.float64, st.integers(2, 12), elements=st.floats(-1e3, 1e3))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from harness.stats.interval import mean_interval
+from harness.stats.intervals import mean_interval
 from harness.stats.paired import (
     effect_size,
     holm,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import nct, t
 
-from harness.stats.power import detectable, seeds_needed
-from harness.stats.ranks import rank_ranges
+from harness.stats.intervals import rank_ranges
+from harness.stats.paired import detectable, seeds_needed
 
 
 @pytest.mark.parametrize("n", [5, 10, 30])

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from harness.stats import simulation
-from harness.stats.simulation import SIZES, main, rate
-from harness.stats.trials import DISTRIBUTIONS, TRIALS
+from harness.stats.simulation import DISTRIBUTIONS, SIZES, TRIALS, main, rate
 
 PAGE = Path(__file__).parents[3] / "docs" / "statistics.md"
 REPEATS = 100

@@ -9,21 +9,17 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from harness.config.grid import Grid, load_grid
+from harness.config.hparams import read_tuned
+from harness.config.search_space import Knob
 from harness.errors import ConfigurationError
-from harness.grid import Grid, load_grid
-from harness.search import Knob
-from harness.tune.drawing import draw
-from harness.tune.ledger import faults
-from harness.tune.pictures import Importances, Panels, Point, digest
-from harness.tune.plan import UNSEEN_SEEDS
-from harness.tune.preset import write_preset
-from harness.tune.publishing import Publication
-from harness.tune.row import row_of
-from harness.tune.shelf import Shelf
-from harness.tune.trial import Fate
-from harness.tune.unseen import to_compare
-from harness.tune.verdict import LEVEL, chance, verdict
-from harness.tuned import read_tuned
+from harness.tuning.held_out import LEVEL, chance, to_compare, verdict
+from harness.tuning.ledger import faults, row_of, write_preset
+from harness.tuning.page import Publication
+from harness.tuning.pictures import Importances, Panels, Point, digest, draw
+from harness.tuning.plan import UNSEEN_SEEDS
+from harness.tuning.study import Shelf
+from harness.tuning.trial import Fate
 from support.studies import formula, noise, plan, run, scored, study, write_grid
 
 N_UNSEEN = 5

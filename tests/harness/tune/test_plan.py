@@ -4,14 +4,12 @@ import dataclasses
 
 import pytest
 
-from harness import hparams
+from harness.config import hparams
+from harness.config.grid import load_grid, select
+from harness.config.hparams import preset_values, read_tables
 from harness.errors import ConfigurationError
-from harness.grid import load_grid
-from harness.hparams import preset_values, read_tables
-from harness.select import select
-from harness.tune import inheritance
-from harness.tune.inheritance import fields, inherits
-from harness.tune.plan import SEEDS, plans
+from harness.tuning import plan as inheritance
+from harness.tuning.plan import SEEDS, fields, inherits, plans
 from methods import METHODS
 from support.studies import write_grid
 
@@ -45,7 +43,8 @@ seeds = [0]
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "harness.grid.planned", lambda: {"scenarios": {"traffic_of_tomorrow": "no"}, "methods": {}}
+        "harness.config.grid.planned",
+        lambda: {"scenarios": {"traffic_of_tomorrow": "no"}, "methods": {}},
     )
     path = tmp_path / "mine.toml"
     path.write_text(SWEEPS)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.cell import Budget
-from harness.runner import run_cell
-from harness.tune.crew import Alone, crew
-from harness.tune.scoring import late_mean, score
+from harness.config.cell import Budget
+from harness.training.loop import run_cell
+from harness.tuning.runner import Alone, crew
+from harness.tuning.scoring import late_mean, score
 from support.recorded import cell
 
 SHORT = Budget(episodes=1, steps=60, evaluations=20, evaluation_episodes=2)

@@ -6,17 +6,14 @@ from concurrent.futures import Future
 import pytest
 from rich.console import Console
 
+from harness.config.grid import load_grid
+from harness.config.hparams import load_config
 from harness.errors import ConfigurationError
-from harness.grid import load_grid
-from harness.hparams import load_config
-from harness.tune.desk import Desk
-from harness.tune.live_view import draw
-from harness.tune.log_view import LogView
-from harness.tune.plan import UNSEEN_SEEDS
-from harness.tune.progress import Standing
-from harness.tune.session import Session
-from harness.tune.shelf import Shelf, finished
-from harness.tune.trial import Fate
+from harness.tuning.plan import UNSEEN_SEEDS
+from harness.tuning.progress import LogView, Standing, draw
+from harness.tuning.runner import Desk, Session
+from harness.tuning.study import Shelf, finished
+from harness.tuning.trial import Fate
 from support.studies import STEPS, formula, scored, write_grid
 
 N_UNSEEN = 2

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from harness.grid import load_grid
-from harness.hparams import load_config
-from harness.tune.drawing import draw
-from harness.tune.matching import matches, outcome, panels
-from harness.tune.matching_page import matching_text
-from harness.tune.plan import UNSEEN_SEEDS, plans
-from harness.tune.snr import RATIO, RATIOS, SHARE, SHARES, alpha_of, self_share, settings
+from harness.config.grid import load_grid
+from harness.config.hparams import load_config
+from harness.tuning.matching import matches, matching_text, outcome, panels
+from harness.tuning.pictures import draw
+from harness.tuning.plan import UNSEEN_SEEDS, plans
+from harness.tuning.snr import RATIO, RATIOS, SHARE, SHARES, alpha_of, self_share, settings
 from methods.learners.rewards import hop_distances
 from support.recorded import result
 from support.studies import write_grid
@@ -100,7 +99,7 @@ def test_a_share_below_what_alpha_one_gives_is_left_out():
 
 @pytest.fixture
 def match(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.tuned._shipped", dict)  # else preset `tuned` comes first
+    monkeypatch.setattr("harness.config.hparams._shipped", dict)  # else preset `tuned` comes first
     grid = load_grid(write_grid(tmp_path / "small.toml", "dgn", "fixed_ltos", "neurcomm"))
     ((match,),) = matches(plans(grid, grid.cells)).values()
     return match

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from harness.config.search_space import Knob
 from harness.errors import ConfigurationError
-from harness.files import StorageError
-from harness.search import Knob
-from harness.tune import storage
-from harness.tune.budget import affordable, spent
-from harness.tune.proposing import decoded, distribution, encoded
-from harness.tune.study_files import StudyFiles
-from harness.tune.trial import Attempt, Fate, Trial, best
+from harness.results.files import StorageError
+from harness.tuning import storage
+from harness.tuning.proposing import decoded, distribution, encoded
+from harness.tuning.storage import StudyFiles
+from harness.tuning.study import affordable, spent
+from harness.tuning.trial import Attempt, Fate, Trial, best
 from support.studies import STEPS, fixed, formula, plan, run, scored, study, told
 
 
@@ -230,7 +230,7 @@ def test_a_trial_that_ends_while_others_look_at_it_is_not_taken_back(tmp_path, m
         task.end()  # after it was seen running, before its lock is looked at
         return False
 
-    monkeypatch.setattr("harness.tune.study.is_held", is_held)
+    monkeypatch.setattr("harness.tuning.study.is_held", is_held)
 
     following = mine.next()
 
@@ -372,7 +372,7 @@ def test_a_disk_that_is_full_leaves_no_half_line_and_loses_nothing(tmp_path, mon
 
 
 def test_a_lock_that_is_never_given_back_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.tune.study_files.PATIENCE_S", 0.05)
+    monkeypatch.setattr("harness.tuning.storage.PATIENCE_S", 0.05)
     opened = study(tmp_path)
 
     with (
@@ -398,7 +398,7 @@ def test_a_database_keeps_studies_as_well(tmp_path):
 
 
 def storage_study(of, files, url):
-    from harness.tune.study import Study
+    from harness.tuning.study import Study
 
     opened = Study(of, files, url)
     opened.grant(3 * of.trial_steps)

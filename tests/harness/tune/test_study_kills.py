@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from harness.grid import load_grid
-from harness.tune.shelf import Shelf, finished
-from harness.tune.trial import Fate
+from harness.config.grid import load_grid
+from harness.tuning.study import Shelf, finished
+from harness.tuning.trial import Fate
 from support.studies import write_grid
 from support.study_kills import finish, interrupt, kill_and_resume, start
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from harness import search, tuned
 from harness.__main__ import main
-from harness.grid import load_grid
-from harness.hparams import read_tables
-from harness.result import fingerprint
-from harness.tune.plan import plans
-from harness.tune.study_files import StudyFiles
-from harness.tuned import read_tuned
+from harness.config import hparams as tuned
+from harness.config import search_space as search
+from harness.config.grid import load_grid
+from harness.config.hparams import read_tables, read_tuned
+from harness.results.result import fingerprint
+from harness.tuning.plan import plans
+from harness.tuning.storage import StudyFiles
 from support.recorded import result
 from support.studies import formula, scored, write_grid
 
@@ -29,7 +29,7 @@ def here(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr("os.fsync", lambda file: None)
     monkeypatch.setattr(
-        "harness.tune.crew.score", lambda cell, stop: scored(formula(cell), cell.budget.steps)
+        "harness.tuning.runner.score", lambda cell, stop: scored(formula(cell), cell.budget.steps)
     )
     write_grid(tmp_path / "small.toml", "dqn", "dgn", "fixed_ltos", "random")
     return tmp_path

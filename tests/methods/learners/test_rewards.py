@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods import METHODS
 from methods.learners.rewards import hop_distances, inequity, mean, smoothed, spatial
 from support.games import MatrixGame, TwoStepGame

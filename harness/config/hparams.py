@@ -1,0 +1,213 @@
+"""Hyperparameters: TOML values poured into a method's Config, strictly."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+
+from harness.config.cell import Cell, Named, Value
+from harness.config.scenario import frozen
+from harness.config.seeding import TUNING_SEEDS
+from harness.errors import ConfigurationError, nearest
+from methods import METHODS
+
+PRESETS = ("paper", "default", "tuned")
+
+
+def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
+    """Return the hyperparameters of a preset: ``[<preset>.all]`` under ``[<preset>.<scenario>]``.
+
+    ``tuned`` is what tuning changed over ``default``; methods that learn nothing need no tuning. A
+    field that has a default in its Config (see ``told``) need not stand in the file.
+
+    Raises:
+        ConfigurationError: An unknown key, a field without a value, or nothing tuned.
+    """
+    if preset == "tuned":
+        return _tuned_values(method, scenario)
+    tables, file = read_tables(method).get(preset, {}), file_name(method)
+    layers = [tables.get(table, {}) for table in ("all", scenario)]
+    usual = _defaults(METHODS[method].Config)
+    values = usual | {key: frozen(value) for layer in layers for key, value in layer.items()}
+    fields = [f.name for f in dataclasses.fields(METHODS[method].Config)]
+    for key in values.keys() - set(fields):
+        raise ConfigurationError(
+            f"{file} [{preset}.{scenario}]: unknown key {key!r}; {nearest(key, fields)}"
+        )
+    if missing := sorted(set(fields) - values.keys()):
+        raise ConfigurationError(
+            f"{file} [{preset}.all]: no value for {', '.join(missing)}; add it there or under "
+            f"[{preset}.{scenario}]"
+        )
+    return values
+
+
+def untuned(method: str, scenario: str) -> str | None:
+    """Return why there is no preset ``tuned``; None where there is one or none is needed."""
+    if find_tuned(method, scenario) is not None or not METHODS[method].learns:
+        return None
+    return f"{method} is not tuned on {scenario} yet: `tune --write {TUNED_FILE}` makes its preset"
+
+
+def load_config(cell: Cell) -> Any:
+    """Build the Config of a cell: its preset's values, overridden by its fields.
+
+    Raises:
+        ConfigurationError: An unknown key, a missing value or a value of the wrong type.
+    """
+    return build_config(cell.method, cell.scenario, cell.preset, cell.fields)
+
+
+def build_config(method: str, scenario: str, preset: str, fields: Named = ()) -> Any:
+    """Build ``METHODS[method].Config`` from a preset and overriding fields.
+
+    Raises:
+        ConfigurationError: An unknown key, a missing value or a value of the wrong type.
+    """
+    values = preset_values(method, scenario, preset)
+    for name, value in fields:
+        if name not in values:
+            raise ConfigurationError(
+                f"method {method!r} has no field {name!r}; {nearest(name, values)}"
+            )
+        values[name] = value
+    config = METHODS[method].Config
+    try:
+        checked = _config_model(method).model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(
+            f"{file_name(method)} [{preset}.{scenario}]: field "
+            f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
+        ) from None
+    return config(**dict(checked))
+
+
+def told(config: Any) -> dict[str, Any]:
+    """Return what a Config says: all fields but those at the default of their class.
+
+    A field that is added to a Config after results were stored gets a default that means "as
+    before": at that value it changes neither what is learned nor the results' fingerprint.
+    """
+    usual = _defaults(type(config))
+    values = dataclasses.asdict(config)
+    return {name: v for name, v in values.items() if name not in usual or v != usual[name]}
+
+
+def file_name(method: str) -> str:
+    """Return where a method's hyperparameters stand, for messages."""
+    return f"methods/hparams/{method}.toml"
+
+
+@cache
+def read_tables(method: str) -> Mapping[str, Any]:
+    """Read a method's file; a method that has none has nothing to set.
+
+    Raises:
+        ConfigurationError: The file is no TOML.
+    """
+    source = resources.files("methods") / "hparams" / f"{method}.toml"
+    if not source.is_file():
+        return {name: {"all": {}} for name in PRESETS} | {"shaping": []}
+    try:
+        return tomllib.loads(source.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file_name(method)}: no valid TOML: {error}") from None
+
+
+def _tuned_values(method: str, scenario: str) -> dict[str, Value]:
+    if reason := untuned(method, scenario):
+        raise ConfigurationError(reason)
+    values, found = preset_values(method, scenario, "default"), find_tuned(method, scenario)
+    for key, value in found.values.items() if found is not None else ():
+        if key not in values:
+            raise ConfigurationError(
+                f"{TUNED_FILE} [{method}.{scenario}.values]: unknown key {key!r}; "
+                f"{nearest(key, values)}"
+            )
+        values[key] = frozen(value)
+    return values
+
+
+def _defaults(config: type[Any]) -> dict[str, Value]:
+    fields = dataclasses.fields(config)
+    return {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
+
+
+@cache
+def _config_model(method: str) -> type[BaseModel]:
+    """Return a pydantic twin of a Config: strict about types, where dataclasses check nothing."""
+    config = METHODS[method].Config
+    fields: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(config).items()}
+    return create_model(config.__name__, __config__=ConfigDict(strict=True), **fields)
+
+
+TUNED_FILE = "methods/hparams/tuned.toml"
+
+
+class Tuned(BaseModel):
+    """What a study found.
+
+    Attributes:
+        study: Its name.
+        date: When its last trial ended [UTC, ISO 8601].
+        trials: Trials that ended in order, the pruned ones included.
+        budget: What it might spend [environment steps].
+        seeds: Tuning seeds of every trial.
+        score: The best trial's mean over them.
+        values: Hyperparameters that differ from preset ``default``.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    study: str
+    date: str
+    trials: int
+    budget: int
+    seeds: Annotated[list[Annotated[int, Field(ge=TUNING_SEEDS)]], Field(min_length=1)]
+    score: float
+    values: dict[str, Any]
+
+
+_FILE = TypeAdapter(dict[str, dict[str, Tuned]])
+
+
+def find_tuned(method: str, scenario: str) -> Tuned | None:
+    """Return what was found for a method on a scenario; None where nothing was tuned.
+
+    Raises:
+        ConfigurationError: The file is not what ``tune --write`` makes.
+    """
+    return _shipped().get(method, {}).get(scenario)
+
+
+def read_tuned(path: Path) -> dict[str, dict[str, Tuned]]:
+    """Read a file that ``tune --write`` has made: by method and scenario; {} where there is none.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return _FILE.validate_python(tomllib.loads(path.read_text()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ConfigurationError(
+            f"{path}: {key}: {first['msg']}, not {first['input']!r}; `tune --write` makes this file"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(
+            f"{path}: not a file of tuned values ({error}); `tune --write` makes it"
+        ) from None
+
+
+@cache
+def _shipped() -> dict[str, dict[str, Tuned]]:
+    return read_tuned(Path(str(resources.files("methods") / "hparams" / "tuned.toml")))

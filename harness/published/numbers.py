@@ -1,0 +1,150 @@
+"""The papers' own results, as data: ``harness/published/<scenario>.toml``."""
+
+import inspect
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.config.cell import Value
+from harness.errors import ConfigurationError, nearest
+from scenarios import SCENARIOS
+
+BOUND = "bound"  # stands in place of a method for the best value a paper states
+
+Options: TypeAlias = dict[str, bool | int | float | str]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Source(_Strict):
+    metric: str
+    paper: str
+    source: str
+    runs: int | None = Field(default=None, ge=1)
+    spread: float = Field(default=0.0, ge=0)
+    options: Options = {}
+
+
+class Published(_Source):
+    """One result that a paper states.
+
+    Attributes:
+        method: A key of ``methods.METHODS``, also of one not built yet, or ``bound``.
+        metric: A key of the scenario's ``metric_info``.
+        value: The number, in the metric's unit; absent where the paper gives words only.
+        text: The paper's words, shortened; shown instead of the number.
+        paper: Which paper: "000" or "001"; "code" for what the authors print with their code.
+        source: Section, table or figure.
+        runs: Training runs behind it, where stated.
+        spread: How far the true value may lie off, where the paper says so or rounds coarsely.
+        options: Options of the scenario that are not at their defaults.
+    """
+
+    method: str
+    value: float | None = None
+    text: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Published":
+        if self.value is None and self.text is None:
+            raise ValueError("neither value nor text; give at least one")
+        return self
+
+    @property
+    def shown(self) -> str:
+        """What a table prints: the words where there are words, else the number."""
+        return self.text if self.text is not None else f"{self.value:g}"
+
+
+class Row(_Source):
+    """A row of a paper's table: a value per method, the rest as in ``Published``."""
+
+    values: Annotated[dict[str, float], Field(min_length=1)]
+
+
+def load_published(scenario: str, folder: Traversable | None = None) -> tuple[Published, ...]:
+    """Return what the papers state for a scenario: its ``[[result]]``s, then its ``[[row]]``s.
+
+    Args:
+        scenario: Name of the file; nothing without a file.
+        folder: Where the files lie; those of this package unless given.
+
+    Raises:
+        ConfigurationError: A file that is not TOML, an unknown key, metric or option, a missing
+            or wrong value. What is said of a scenario not built yet is taken as it is.
+    """
+    file = (folder or resources.files("harness") / "published") / f"{scenario}.toml"
+    if not file.is_file():
+        return ()
+    name, entries = f"harness/published/{scenario}.toml", list[Published]()
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{name}: not valid TOML: {error}") from None
+    for key in tables.keys() - _TABLES.keys():
+        raise ConfigurationError(f"{name}: unknown key {key!r}; {nearest(key, _TABLES)}")
+    for kind, model in _TABLES.items():
+        for n, values in enumerate(tables.get(kind, []), start=1):
+            entries += _entries(model, values, scenario, f"{name}: [[{kind}]] number {n}")
+    return tuple(entries)
+
+
+def find_published(
+    entries: Sequence[Published], method: str, metric: str, options: Mapping[str, Value]
+) -> tuple[Published, ...]:
+    """Return the entries that speak of a method and metric under just these options."""
+    return tuple(
+        entry
+        for entry in entries
+        if (entry.method, entry.metric, entry.options) == (method, metric, dict(options))
+    )
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say what is wrong with an entry, and what would be right."""
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    key = ".".join(map(str, first["loc"])) or "entry"
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key; {nearest(key, model.model_fields)}"
+    return f"{key}: {first['msg']}"
+
+
+def check_place(where: str, scenario: str, metric: str, options: Iterable[str]) -> None:
+    """Refuse a headline metric or an option that a scenario does not have.
+
+    Raises:
+        ConfigurationError: With the nearest one.
+    """
+    if scenario not in SCENARIOS:  # planned: nothing is known of it yet
+        return
+    known = [name for name, m in SCENARIOS[scenario].metric_info.items() if m.headline]
+    if metric not in known:
+        raise ConfigurationError(
+            f"{where}: unknown headline metric {metric!r}; {nearest(metric, known)}"
+        )
+    names = inspect.signature(SCENARIOS[scenario]).parameters
+    for name in (name for name in options if name not in names):
+        raise ConfigurationError(f"{where}: unknown option {name!r}; {nearest(name, names)}")
+
+
+_TABLES: Mapping[str, type[Published] | type[Row]] = {"result": Published, "row": Row}
+
+
+def _entries(
+    model: type[Published] | type[Row], values: Any, scenario: str, where: str
+) -> list[Published]:
+    try:
+        entry = model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError(f"{where}: {explain(error, model)}") from None
+    check_place(where, scenario, entry.metric, entry.options)
+    if isinstance(entry, Published):
+        return [entry]
+    shared = entry.model_dump(exclude={"values"})
+    return [Published(method=m, value=v, **shared) for m, v in entry.values.items()]

@@ -1,0 +1,156 @@
+"""Checkpoints: what a killed cell goes on from."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from harness.results.files import write_atomic
+
+_DIGEST = hashlib.sha256().digest_size
+
+
+class DamagedCheckpoint(ValueError):  # noqa: N818  # says what is wrong, as DamagedResult does
+    """A checkpoint was truncated, edited, or does not belong to its stream."""
+
+
+class _Hashed:
+    """A file to write to that remembers the hash of what it was given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> int:
+        self._hash.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a state of tensors, numbers, strings and containers of them in one atomic step.
+
+    The file is PyTorch's own format and 32 bytes more, the hash of the rest: ``torch.load`` by
+    itself does not notice most single flipped bits.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full; the old checkpoint stays.
+    """
+
+    def write(file: BinaryIO) -> None:
+        hashed = _Hashed(file)
+        torch.save(dict(state), hashed)  # type: ignore[arg-type]  # write and flush suffice
+        file.write(hashed.digest())
+
+    write_atomic(path, write)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a state without executing anything it may contain.
+
+    Raises:
+        DamagedCheckpoint: The file is not what ``save_checkpoint`` wrote.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        left = path.stat().st_size - _DIGEST
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            digest.update(block)
+            left -= len(block)
+        if file.read() != digest.digest():
+            raise DamagedCheckpoint(f"{path}: its checksum does not match")
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except Exception as error:  # torch raises half a dozen kinds for what is not its format
+        raise DamagedCheckpoint(f"{path}: not a checkpoint ({type(error).__name__})") from error
+    return state
+
+
+class Stream:
+    """The evaluations of a running cell, one JSON line each.
+
+    Args:
+        path: Where the lines are.
+        mark: ``Stream.mark`` as a checkpoint recorded it: what follows was written after the
+            checkpoint and is cut off. None starts anew.
+
+    Attributes:
+        rows: The evaluations so far, as they read from the file.
+
+    Raises:
+        DamagedCheckpoint: The stream does not begin with what the checkpoint says.
+    """
+
+    def __init__(self, path: Path, mark: Sequence[Any] | None = None) -> None:
+        length, digest = mark or (0, hashlib.sha256().hexdigest())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        with path.open("rb") as file:
+            written = file.read(length)
+        self._path, self._length, self._hash = path, length, hashlib.sha256(written)
+        if self._hash.hexdigest() != digest:
+            raise DamagedCheckpoint(f"{path}: not the stream its checkpoint was made with")
+        os.truncate(path, length)
+        self.rows: list[dict[str, Any]] = [json.loads(line) for line in written.splitlines()]
+
+    @property
+    def mark(self) -> tuple[int, str]:
+        """Length [bytes] and hash of the stream so far."""
+        return self._length, self._hash.hexdigest()
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add an evaluation.
+
+        Raises:
+            ValueError: A figure is not finite.
+        """
+        line = json.dumps(row, sort_keys=True, allow_nan=False) + "\n"
+        with self._path.open("a") as file:
+            file.write(line)
+        self._length += len(line.encode())
+        self._hash.update(line.encode())
+        self.rows.append(json.loads(line))
+
+    def sync(self) -> None:
+        """Make sure that a checkpoint written next finds its rows, even after a power cut."""
+        with self._path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+class Tail:
+    """Reads what was appended to a stream since it was last looked at.
+
+    Attributes:
+        row: The newest whole row; None before the first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._offset = path, 0
+        self.row: dict[str, Any] | None = None
+
+    def look(self) -> bool:
+        """Read on; say whether there is a newer row."""
+        try:
+            if self._path.stat().st_size < self._offset:
+                self._offset = 0  # cut back to a checkpoint
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                whole = file.read().rpartition(b"\n")[0]
+        except FileNotFoundError:
+            return False
+        if not whole:
+            return False
+        self._offset += len(whole) + 1
+        try:
+            self.row = json.loads(whole.rpartition(b"\n")[2])
+        except ValueError:
+            return False
+        return True

@@ -1,0 +1,220 @@
+"""Results of the same cells in two folders, metric by metric."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from harness.config.scenario import landmarks
+from harness.errors import ConfigurationError
+from harness.results.result import DamagedResult, RunResult, load_result, rounded
+from harness.stats.intervals import mean_interval
+from harness.stats.paired import ALARM, holm, shows_above, t_test_p
+from scenarios import SCENARIOS
+
+Seeds = Mapping[int, RunResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """A headline metric of one variant, on the seeds that both folders have.
+
+    Attributes:
+        where: Path of the variant's results in both folders.
+        metric: Which.
+        before: Final values in the first folder, by seed.
+        after: Final values in the second.
+        sign: 1 where higher is better, else -1.
+        margin: Difference below which there is none in practice.
+        differing: Seeds whose runs do not agree bit for bit in all that was evaluated.
+    """
+
+    where: str
+    metric: str
+    before: Float[np.ndarray, "seeds"]
+    after: Float[np.ndarray, "seeds"]
+    sign: int
+    margin: float
+    differing: tuple[int, ...]
+
+    @property
+    def gaps(self) -> Float[np.ndarray, "seeds"]:
+        """What was added from the first folder to the second."""
+        return self.after - self.before
+
+
+def load_results(folder: Path) -> dict[str, dict[int, RunResult]]:
+    """Return the results under a folder by the path of their variant, then by seed.
+
+    Raises:
+        ConfigurationError: There is no such folder, or a record in it is damaged.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder}: no such folder of results")
+    found: defaultdict[str, dict[int, RunResult]] = defaultdict(dict)
+    for path in sorted(folder.rglob("seed=*.json")):
+        if path.name.endswith(".failed.json"):
+            continue
+        try:
+            result = load_result(path)
+        except DamagedResult as error:
+            raise ConfigurationError(f"{error}; move it away, or run its cell again") from None
+        found[path.parent.relative_to(folder).as_posix()][result.cell.seed] = result
+    return dict(found)
+
+
+def match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[Matched]:
+    """Yield the headline metrics of a variant; nothing where no seed stands in both folders.
+
+    Args:
+        where: Path of the variant's results.
+        before: Its results in the first folder.
+        after: Its results in the second.
+        share: The margin, as a share of the way from floor to bound.
+
+    Raises:
+        ConfigurationError: The results are of a scenario that is not known here.
+    """
+    seeds = sorted(before.keys() & after.keys())
+    if not seeds:
+        return
+    cell = before[seeds[0]].cell
+    if cell.scenario not in SCENARIOS:
+        raise ConfigurationError(f"{where}: results of an unknown scenario {cell.scenario!r}")
+    differing = tuple(seed for seed in seeds if _figures(before[seed]) != _figures(after[seed]))
+    known, ends = SCENARIOS[cell.scenario].metric_info, landmarks(cell)
+    for metric in (name for name, info in known.items() if info.headline):
+        yield Matched(
+            where=where,
+            metric=metric,
+            before=np.array([rounded(before[seed].final(metric)) for seed in seeds]),
+            after=np.array([rounded(after[seed].final(metric)) for seed in seeds]),
+            sign=1 if known[metric].higher_is_better else -1,
+            margin=ends.share_of_way(metric, share),
+            differing=differing,
+        )
+
+
+def _figures(result: RunResult) -> tuple[object, object]:
+    return result.curve, result.episodes
+
+
+class Outcome(StrEnum):
+    """What became of a figure from one folder to the other."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    UNDECIDED = "undecided"
+    EQUIVALENT = "equivalent"  # no difference beyond the margin
+    EQUAL = "equal"  # the same final values, other curves
+    IDENTICAL = "identical"  # bit for bit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One headline metric of one variant, in both folders.
+
+    Attributes:
+        where: Path of its results, relative to both.
+        metric: Which.
+        n: Seeds that both have.
+        differing: Those of them whose runs are not the same bit for bit.
+        before: Mean final value in the first folder, over these seeds.
+        after: The same in the second.
+        interval: 95 % t interval of the mean difference; None of one seed.
+        margin: Difference below which there is none in practice.
+        outcome: What became of it.
+    """
+
+    where: str
+    metric: str
+    n: int
+    differing: tuple[int, ...]
+    before: float
+    after: float
+    interval: tuple[float, float] | None
+    margin: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All that two folders of results say of each other.
+
+    Attributes:
+        changes: What both have, by name.
+        lost: Results that only the first has.
+        new: Results that only the second has.
+    """
+
+    changes: tuple[Change, ...]
+    lost: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+def compare(before: Path, after: Path, share: float) -> Comparison:
+    """Compare results seed by seed.
+
+    A metric is better or worse where the pairs show a difference (``shows_above``), where Holm's
+    correction over all metrics that differ leaves the t test's p at most 0.05, and where the mean
+    difference lies beyond the margin.
+
+    Args:
+        before: A folder of results, of one grid or several.
+        after: Another of the same form.
+        share: The margin, as a share of the way from floor to bound.
+
+    Raises:
+        ConfigurationError: A folder is not there or holds damaged records, or nothing is in both.
+    """
+    first, second = load_results(before), load_results(after)
+    matches = [
+        matched
+        for where in sorted(first.keys() & second.keys())
+        for matched in match(where, first[where], second[where], share)
+    ]
+    if not matches:
+        raise ConfigurationError(
+            f"{before} and {after}: no result stands in both; give two folders of the same form, "
+            "such as results and old/results"
+        )
+    adjusted = iter(holm([t_test_p(m.gaps) for m in matches if m.gaps.any()]))
+    names = [{f"{where}/seed={n}" for where in x for n in x[where]} for x in (first, second)]
+    return Comparison(
+        changes=tuple(_change(m, next(adjusted) if m.gaps.any() else 1.0) for m in matches),
+        lost=tuple(sorted(names[0] - names[1])),
+        new=tuple(sorted(names[1] - names[0])),
+    )
+
+
+def _change(matched: Matched, p: float) -> Change:
+    return Change(
+        where=matched.where,
+        metric=matched.metric,
+        n=len(matched.gaps),
+        differing=matched.differing,
+        before=float(matched.before.mean()),
+        after=float(matched.after.mean()),
+        interval=mean_interval(matched.gaps),
+        margin=matched.margin,
+        outcome=_outcome(matched, p),
+    )
+
+
+def _outcome(matched: Matched, p: float) -> Outcome:
+    """Judge a metric, given the corrected p value of its mean difference."""
+    if not matched.gaps.any():
+        return Outcome.EQUAL if matched.differing else Outcome.IDENTICAL
+    gains, margin, rng = matched.sign * matched.gaps, matched.margin, np.random.default_rng(0)
+    if shows_above(gains, -margin, rng) and shows_above(-gains, -margin, rng):
+        return Outcome.EQUIVALENT
+    if p <= ALARM and abs(gains.mean()) > margin:
+        if shows_above(gains, 0.0, rng):
+            return Outcome.BETTER
+        if shows_above(-gains, 0.0, rng):
+            return Outcome.WORSE
+    return Outcome.UNDECIDED

@@ -1,0 +1,148 @@
+"""What one run leaves behind, and whether it still answers its cell."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.config.cell import Budget, Cell
+from harness.config.hparams import load_config, told
+from harness.config.scenario import option_defaults
+from harness.results.files import write_text
+from methods import METHODS
+from scenarios import SCENARIOS
+from scenarios.base import RestsOnFiles
+
+SCHEMA = 1
+WINDOW = 10  # the final value of a run is the mean of its last ten evaluations
+
+
+class DamagedResult(ValueError):  # noqa: N818  # says what is wrong with it
+    """A file is not the record of a run: truncated, edited by hand or something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """The record of one cell's run.
+
+    Attributes:
+        cell: What was run.
+        fingerprint: Hash of everything the result depends on; see ``fingerprint``.
+        config: The method's resolved hyperparameters.
+        curve: One row per evaluation: ``evaluation``, ``episode``, ``step``, ``metrics`` (means
+            over its episodes) and ``train`` (means of what the method reported meanwhile).
+        episodes: Per metric, the values of the evaluation episodes of the last ten evaluations,
+            [evaluations][episodes].
+        traces: Per name, [steps][agents], from the first episode of the last evaluation.
+        method: What the method is: ``hops``, ``centralized``, ``parameters``,
+            ``floats_execution`` and ``floats_training`` per edge and step.
+        provenance: Commit, versions, host, times, memory: incidental, not part of identity.
+    """
+
+    cell: Cell
+    fingerprint: str
+    config: Mapping[str, Any]
+    curve: tuple[Mapping[str, Any], ...]
+    episodes: Mapping[str, Any]
+    traces: Mapping[str, Any]
+    method: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    def last(self, n: int | None = WINDOW) -> tuple[Mapping[str, Any], ...]:
+        """Return the last n evaluations; all with None."""
+        return self.curve if n is None else self.curve[-n:]
+
+    def final(self, metric: str) -> float:
+        """Return the mean of a metric over the last ten evaluations."""
+        return float(np.mean([row["metrics"][metric] for row in self.last()]))
+
+    def save(self, folder: Path) -> Path:
+        """Write the result under a grid's folder of results in one atomic step."""
+        record = {"schema": SCHEMA, "id": self.cell.id, **asdict(self)}
+        text = json.dumps(record, indent=None, sort_keys=True, allow_nan=False)
+        record_hash = hashlib.sha256(text.encode()).hexdigest()
+        return write_text(
+            result_path(folder, self.cell), f'{{"sha256": "{record_hash}",\n{text[1:]}\n'
+        )
+
+
+def rounded(value: float) -> float:
+    """Return ten digits: rounding errors would pass for a difference that every seed shows."""
+    return float(f"{value:.10g}")
+
+
+def result_path(folder: Path, cell: Cell) -> Path:
+    """Return where the result of ``cell`` lies in a grid's folder of results."""
+    return folder / f"{cell.id}.json"
+
+
+def load_result(path: Path) -> RunResult:
+    """Read a result.
+
+    Raises:
+        DamagedResult: The file cannot be read as a result, or was changed since it was written.
+    """
+    try:
+        text = path.read_text()
+        _, _, body = text.partition("\n")
+        record = json.loads(text)
+        if hashlib.sha256(("{" + body.rstrip("\n")).encode()).hexdigest() != record.pop("sha256"):
+            raise DamagedResult(f"{path}: its checksum does not match: it was changed by hand")
+        if record.pop("schema") != SCHEMA:
+            raise DamagedResult(f"{path}: written in another format")
+        del record["id"]
+        cell = record.pop("cell")
+        cell["budget"] = Budget(**cell["budget"])
+        for key in ("options", "fields"):
+            cell[key] = _frozen(cell[key])
+        _check_figures(path, record)
+        return RunResult(cell=Cell(**cell), **{**record, "curve": tuple(record["curve"])})
+    except (OSError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
+        raise DamagedResult(f"{path}: not the record of a run ({error})") from error
+    except json.JSONDecodeError as error:
+        raise DamagedResult(f"{path}: not readable as JSON ({error})") from error
+
+
+def fingerprint(cell: Cell) -> str:
+    """Hash what a result depends on: cell, hyperparameters, options, files, budget and versions.
+
+    A stored result with another fingerprint is stale: it answers a question no longer asked.
+    """
+    scenario, method = SCENARIOS[cell.scenario], METHODS[cell.method]
+    content = {
+        "scenario": cell.scenario,
+        "options": all_options(cell),
+        "scenario_version": scenario.version,
+        "method": cell.method,
+        "method_version": method.version,
+        "config": told(load_config(cell)),
+        "seed": cell.seed,
+        "budget": asdict(cell.budget),
+        "schema": SCHEMA,
+    }
+    if issubclass(scenario, RestsOnFiles) and (files := scenario.file_hashes(all_options(cell))):
+        content["files"] = dict(files)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def all_options(cell: Cell) -> dict[str, Any]:
+    """Return every option of the cell's scenario whose value is known, the defaults included."""
+    return option_defaults(cell.scenario) | dict(cell.options)
+
+
+def _check_figures(path: Path, record: Mapping[str, Any]) -> None:
+    if not record["curve"]:
+        raise DamagedResult(f"{path}: holds no evaluation")
+    try:
+        json.dumps(record, allow_nan=False)
+    except ValueError:
+        raise DamagedResult(f"{path}: holds a figure that is not finite (NaN)") from None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Computes cells: the training loop, worker processes, and playing a finished run again."""

@@ -1,0 +1,198 @@
+"""Runs one cell: the only training loop of the project."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.config.cell import Cell
+from harness.config.hparams import load_config
+from harness.config.seeding import Purpose, method_rngs, stream
+from harness.results.cost import SECONDS
+from methods import METHODS
+from methods.base import Method, State, generator_state, set_generator_state
+from methods.reference import Reference
+from scenarios import SCENARIOS
+from scenarios.base import Actions, Scenario, Timestep
+
+
+class Training:
+    """One cell in the making: everything that changes while it runs.
+
+    ``while not training.done: row = training.advance()`` is a whole run. Between two calls the
+    state can be saved and loaded, and the run continues bit for bit.
+
+    Args:
+        cell: What to run.
+        parts: Scenario and method, where they have no name yet; else those that the cell names.
+
+    Attributes:
+        episode: Training episodes played.
+        step: Environment steps while training.
+        evaluation: Evaluations made.
+        seconds: Spent training (of these: acting, simulating, learning) and evaluating.
+    """
+
+    def __init__(self, cell: Cell, parts: tuple[Scenario, Method] | None = None) -> None:
+        self.cell = cell
+        self.scenario, self.method = _parts(cell) if parts is None else parts
+        self.n_evaluations = cell.budget.evaluations if self.method.learns else 1
+        self._world = stream(cell.seed, Purpose.TRAIN_WORLD)
+        self._act = stream(cell.seed, Purpose.TRAIN_ACT)
+        self.episode = self.step = self.evaluation = 0
+        self.seconds = dict.fromkeys(SECONDS, 0.0)
+
+    @property
+    def done(self) -> bool:
+        """Whether the last evaluation was made."""
+        return self.evaluation == self.n_evaluations
+
+    def advance(self) -> dict[str, Any]:
+        """Train until the next evaluation is due, make it, and return what it showed.
+
+        Returns:
+            ``evaluation``, ``episode``, ``step``; ``metrics``, means over the evaluation's
+            episodes; ``train``, means of what the method reported since the last evaluation;
+            ``episodes``, each metric of each evaluation episode; and, from the last evaluation,
+            ``traces`` of its first episode.
+
+        Raises:
+            FloatingPointError: A training figure is not finite.
+        """
+        started = time.perf_counter()
+        reported: defaultdict[str, list[float]] = defaultdict(list)
+        while self.method.learns and not self._evaluation_due():
+            self._train_episode(reported)
+        trained = time.perf_counter()
+        self.evaluation += 1
+        row = {
+            "evaluation": self.evaluation,
+            "episode": self.episode,
+            "step": self.step,
+            "train": {name: float(np.mean(values)) for name, values in reported.items()},
+            **self._evaluate(),
+        }
+        self.seconds["train_s"] += trained - started
+        self.seconds["evaluate_s"] += time.perf_counter() - trained
+        return row
+
+    def _evaluation_due(self) -> bool:
+        budget, share = self.cell.budget, (self.evaluation + 1) / self.n_evaluations
+        return self.episode >= budget.episodes * share and self.step >= budget.steps * share
+
+    def _train_episode(self, reported: defaultdict[str, list[float]]) -> None:
+        ts, clock = self.scenario.reset(self._world), time.perf_counter
+        act_s = simulate_s = learn_s = 0.0
+        while not ts.last:
+            started = clock()
+            actions = self.method.act(ts, self._act, explore=True)
+            acted = clock()
+            next_ts = self.scenario.step(actions)
+            simulated = clock()
+            learned = self.method.observe(ts, actions, next_ts)
+            act_s += acted - started
+            simulate_s += simulated - acted
+            learn_s += clock() - simulated
+            for name, value in learned.items():
+                if not math.isfinite(value):
+                    raise FloatingPointError(
+                        f"{name} is {value} at environment step {self.step + 1}, training "
+                        f"episode {self.episode + 1}"
+                    )
+                reported[name].append(value)
+            ts = next_ts
+            self.step += 1
+        self.episode += 1
+        for name, spent in (("act_s", act_s), ("simulate_s", simulate_s), ("learn_s", learn_s)):
+            self.seconds[name] += spent
+
+    def _evaluate(self) -> dict[str, Any]:
+        played = [self._played_and_traced(k) for k in range(self.cell.budget.evaluation_episodes)]
+        episodes = {name: [m[name] for m, _ in played] for name in played[0][0]}
+        metrics = {name: float(np.mean(values)) for name, values in episodes.items()}
+        for name in played[0][1]:
+            values = np.concatenate([traces[name].ravel() for _, traces in played])
+            metrics[f"{name}_mean"], metrics[f"{name}_sd"] = values.mean(), values.std()
+        row: dict[str, Any] = {
+            "metrics": {name: float(value) for name, value in metrics.items()},
+            "episodes": episodes,
+        }
+        if self.done:
+            row["traces"] = {k: v.round(4).tolist() for k, v in played[0][1].items()}
+        return row
+
+    def evaluation_episode(self, k: int) -> Iterator[tuple[Timestep, Actions | None]]:
+        """Play evaluation episode k: the same world at every evaluation and for every method.
+
+        Yields:
+            Each timestep with what the agents are about to do; the last one with None.
+        """
+        world = stream(self.cell.seed, Purpose.EVAL_WORLD, k)
+        act = stream(self.cell.seed, Purpose.EVAL_ACT, self.evaluation, k)
+        ts = self.scenario.reset(world)
+        while not ts.last:
+            actions = self.method.act(ts, act, explore=False)
+            yield ts, actions
+            ts = self.scenario.step(actions)
+        yield ts, None
+
+    def _played_and_traced(self, k: int) -> tuple[Mapping[str, float], dict[str, np.ndarray]]:
+        traces: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+        for ts, _ in self.evaluation_episode(k):
+            for name, value in ({} if ts.last else self.method.traces()).items():
+                traces[name].append(value)
+        return self.scenario.metrics(), {name: np.array(v) for name, v in traces.items()}
+
+    def state_dict(self) -> State:
+        """Return everything that the rest of the run depends on."""
+        return {
+            "method": self.method.state_dict(),
+            "world": generator_state(self._world),
+            "act": generator_state(self._act),
+            "episode": self.episode,
+            "step": self.step,
+            "evaluation": self.evaluation,
+            "seconds": dict(self.seconds),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from ``state_dict``."""
+        self.method.load_state_dict(state["method"])
+        set_generator_state(self._world, state["world"])
+        set_generator_state(self._act, state["act"])
+        self.episode, self.step = state["episode"], state["step"]
+        self.evaluation = state["evaluation"]
+        self.seconds = dict(state["seconds"])
+
+
+def build_method(cell: Cell, scenario: Scenario) -> Method:
+    """Build the cell's method, with its hyperparameters and streams, for a scenario."""
+    return make_method(METHODS[cell.method], load_config(cell), cell.seed, scenario)
+
+
+def make_method(method: type[Method], config: Any, seed: int, scenario: Scenario) -> Method:
+    """Make a method for a scenario, with streams grown from a seed."""
+    rngs = method_rngs(seed)
+    if issubclass(method, Reference):
+        return method(scenario.spec, config, rngs, policies=scenario.references())
+    return method(scenario.spec, config, rngs)
+
+
+def _parts(cell: Cell) -> tuple[Scenario, Method]:
+    scenario = SCENARIOS[cell.scenario](**dict(cell.options))
+    return scenario, build_method(cell, scenario)
+
+
+def run_cell(cell: Cell) -> list[dict[str, Any]]:
+    """Train and evaluate a cell in one go, without leaving a record.
+
+    Returns:
+        One row per evaluation, as ``Training.advance`` describes.
+    """
+    training, rows = Training(cell), []
+    while not training.done:
+        rows.append(training.advance())
+    return rows

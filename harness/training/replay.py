@@ -1,0 +1,188 @@
+"""Runs a stored cell again and says whether every figure comes out the same, bit for bit."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.config.cell import Cell
+from harness.config.hparams import load_config
+from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint, save_checkpoint
+from harness.results.files import CellFiles, storing
+from harness.results.provenance import code_and_machine
+from harness.results.result import RunResult, fingerprint
+from harness.training.loop import Training
+from scenarios.pictures import Drawable, Episode, Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where a run and its record part.
+
+    Attributes:
+        evaluation: At which evaluation, counted from 1.
+        figure: Which figure, e.g. ``return``, ``episode``, ``train/td_loss`` or
+            ``return[3]``, evaluation episode 3 alone.
+        stored: What the record says; None where it has no such figure.
+        now: What came out; None where there is no such figure.
+    """
+
+    evaluation: int
+    figure: str
+    stored: int | float | None
+    now: int | float | None
+
+
+def replay(result: RunResult, upto: int) -> Iterator[Difference | None]:
+    """Run a result's cell again, in this process, with today's code and settings.
+
+    Args:
+        result: The record to compare with.
+        upto: Evaluations to look at, from the first on.
+
+    Yields:
+        After each evaluation None, or where the two part; the run ends there.
+    """
+    torch.set_num_threads(1)  # as in the workers that made the record
+    training = Training(result.cell)
+    for n in range(1, upto + 1):
+        now = {} if training.done else _figures(json.loads(json.dumps(training.advance())))
+        stored = _figures(_stored_row(result, n))
+        kept = [name for name in now if name in stored or "[" not in name]  # of episodes, the last
+        for name in dict.fromkeys([*kept, *stored]):
+            if repr(stored.get(name)) != repr(now.get(name)):
+                yield Difference(
+                    evaluation=n, figure=name, stored=stored.get(name), now=now.get(name)
+                )
+                return
+        yield None
+
+
+def changes(result: RunResult) -> dict[str, tuple[Any, Any]]:
+    """Return which settings, versions and facts of the machine are not those of the record.
+
+    Returns:
+        By dotted name, what the record says and what holds now.
+    """
+    then, now = _origins(result.provenance), _origins(code_and_machine())
+    then |= {f"config.{k}": v for k, v in result.config.items()}
+    config = json.loads(json.dumps(asdict(load_config(result.cell))))
+    now |= {f"config.{name}": value for name, value in config.items()}
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    return {name: (then.get(name), now.get(name)) for name in names}
+
+
+def _stored_row(result: RunResult, n: int) -> Mapping[str, Any]:
+    """Put evaluation n together as ``Training.advance`` returned it, as far as it was kept."""
+    n_rows = len(result.curve)
+    first_kept = n_rows - len(next(iter(result.episodes.values()), ()))
+    row = dict(result.curve[n - 1])
+    if n > first_kept:
+        row["episodes"] = {k: rows[n - 1 - first_kept] for k, rows in result.episodes.items()}
+    return row | ({"traces": result.traces} if n == n_rows else {})
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, float]:
+    """List the figures of an evaluation by name, those that matter most first."""
+    figures = {**row["metrics"], "episode": row["episode"], "step": row["step"]}
+    figures |= {f"train/{name}": value for name, value in row["train"].items()}
+    for name, values in row.get("episodes", {}).items():
+        figures |= {f"{name}[{k}]": value for k, value in enumerate(values)}
+    for name, steps in row.get("traces", {}).items():
+        figures |= {
+            f"{name}[{t}][{i}]": v for t, row in enumerate(steps) for i, v in enumerate(row)
+        }
+    return figures
+
+
+def _origins(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    packages = {f"version.{name}": value for name, value in provenance["packages"].items()}
+    names = ("commit", "dirty", "cpu", "platform", "threads")
+    return packages | {name: provenance[name] for name in names}
+
+
+NOT_KEPT = "replay"  # gigabytes, and only of use to further training
+
+
+def keep_policy(folder: Path, training: Training) -> None:
+    """Write what a run learned, if it learns at all, into a grid's folder of results.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    if not training.method.learns:
+        return
+    path, state = CellFiles.of(folder, training.cell).policy, training.method.state_dict()
+    learned = {name: value for name, value in state.items() if name != NOT_KEPT}
+    with storing(path):
+        save_checkpoint(path, {"fingerprint": fingerprint(training.cell), "policy": learned})
+
+
+def recall_policy(folder: Path, cell: Cell) -> Training | None:
+    """Return a run as it stood at its last evaluation, ready to play its episodes again.
+
+    A method that does not learn needs no file.
+
+    Returns:
+        The run; None where no policy is kept, or one of other settings or another version.
+
+    Raises:
+        DamagedCheckpoint: The file cannot be read, or does not fit the method.
+    """
+    training = Training(cell)
+    training.evaluation = training.n_evaluations
+    if not training.method.learns:
+        return training
+    path = CellFiles.of(folder, cell).policy
+    if not path.exists():
+        return None
+    kept = load_checkpoint(path)
+    try:
+        if kept["fingerprint"] != fingerprint(cell):
+            return None
+        training.method.load_state_dict(training.method.state_dict() | kept["policy"])
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise DamagedCheckpoint(f"{path}: does not fit its method ({error})") from error
+    return training
+
+
+def record(training: Training, k: int) -> Episode:
+    """Play evaluation episode k and record it.
+
+    Args:
+        training: A run at its last evaluation, as ``kept_policy.recall_policy`` returns it.
+        k: Number of the episode, from 0.
+
+    Raises:
+        ValueError: The scenario shows nothing that could be drawn.
+    """
+    scenario, method = training.scenario, training.method
+    if not isinstance(scenario, Drawable):
+        raise ValueError(f"scenario {training.cell.scenario!r} has no snapshot() to draw from")
+    frames = []
+    for ts, actions in training.evaluation_episode(k):
+        frame = Frame(
+            ts=ts,
+            actions=actions,
+            traces=method.traces(),
+            share_out=method.share_out(ts),
+            metrics=scenario.metrics(),
+            snapshot=scenario.snapshot(),
+        )
+        frames.append(frame)
+    return Episode(tuple(frames))
+
+
+def differences(result: RunResult, k: int, episode: Episode) -> Mapping[str, tuple[float, float]]:
+    """Return the figures in which an episode differs from the one a result tells of.
+
+    Returns:
+        Per name, what the result has and what was recorded; nothing if they are the same.
+    """
+    played = episode.frames[-1].metrics
+    both = {name: (values[-1][k], played[name]) for name, values in result.episodes.items()}
+    return {name: pair for name, pair in both.items() if not np.isclose(*pair, rtol=1e-9)}

@@ -1,0 +1,285 @@
+"""What became of a cell that ended in order."""
+
+import signal
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+from pebble import ProcessExpired
+
+from harness.config.cell import Cell
+from harness.config.hparams import load_config
+from harness.results.checkpoint import DamagedCheckpoint, Stream, load_checkpoint, save_checkpoint
+from harness.results.files import CellFiles, Failure, StorageError, held, move_aside, now, storing
+from harness.results.provenance import code_and_machine
+from harness.results.result import WINDOW, DamagedResult, RunResult, fingerprint, load_result
+from harness.training.loop import Training
+from harness.training.replay import keep_policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a cell.
+
+    Attributes:
+        state: ``done`` now; ``found`` done by somebody else; ``busy`` elsewhere; ``stopped`` on
+            request, with a checkpoint.
+        metrics: Means of the last evaluation.
+        wall_s: Seconds the run took, all its parts together.
+        notes: What the user should know.
+    """
+
+    state: Literal["done", "found", "busy", "stopped"]
+    metrics: Mapping[str, float]
+    wall_s: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def failure_kind(error: BaseException) -> Literal["error", "memory", "storage"]:
+    """Tell a fault of the run from a shortage of memory or of room on the disk."""
+    if isinstance(error, StorageError):
+        return "storage"
+    if isinstance(error, MemoryError) or "not enough memory" in str(error):  # torch's allocator
+        return "memory"
+    return "error"
+
+
+def describe(error: BaseException, cell: Cell) -> Failure:
+    """Put what ended a cell's run into a record."""
+    kind: str = failure_kind(error)
+    message = f"{type(error).__name__}: {error}"
+    if isinstance(error, ProcessExpired):
+        kind, message = "killed", f"its worker process ended ({_ending(error.exitcode)})"
+    elif isinstance(error, TimeoutError) and error.args[:1] == ("Task timeout",):
+        kind, message = "timeout", f"not done after {error.args[1]:g} s (--time-limit)"
+    cause = error.__cause__
+    return Failure(
+        id=cell.id,
+        fingerprint=fingerprint(cell),
+        kind=kind,
+        message=message.strip().splitlines()[0],
+        traceback=str(cause) if cause else "".join(traceback.format_exception(error)),
+        time=now(),
+    )
+
+
+def _ending(exitcode: int) -> str:
+    if exitcode >= 0:
+        return f"exit code {exitcode}"
+    try:
+        return f"{signal.Signals(-exitcode).name}; SIGKILL mostly means out of memory"
+    except ValueError:
+        return f"signal {-exitcode}"
+
+
+@dataclass(slots=True)
+class Meter:
+    """What a cell has cost so far, over all its resumes.
+
+    Attributes:
+        wall_s: Wall-clock seconds of finished parts.
+        cpu_s: Processor seconds of finished parts.
+        peak_bytes: Largest memory seen at an evaluation.
+        resumed: Number of times the cell went on from a checkpoint.
+    """
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_bytes: int = 0
+    resumed: int = 0
+
+    def start(self) -> "Meter":
+        """Start the clocks."""
+        self.wall_s -= time.perf_counter()
+        self.cpu_s -= time.process_time()
+        return self
+
+    def read(self) -> dict[str, Any]:
+        """Return the cost up to now."""
+        self.peak_bytes = max(self.peak_bytes, psutil.Process().memory_info().rss)
+        return {
+            "wall_s": self.wall_s + time.perf_counter(),
+            "cpu_s": self.cpu_s + time.process_time(),
+            "peak_bytes": self.peak_bytes,
+            "resumed": self.resumed,
+        }
+
+
+def assemble(
+    cell: Cell,
+    mark: str,
+    training: Training,
+    rows: list[dict[str, Any]],
+    cost: Mapping[str, Any],
+) -> RunResult:
+    """Put the record of a finished run together.
+
+    Args:
+        cell: What was run.
+        mark: Its fingerprint.
+        training: The finished run.
+        rows: All its evaluations, as ``Training.advance`` returned them.
+        cost: What ``Meter.read`` says.
+    """
+    method, last, train_s = training.method, rows[-WINDOW:], training.seconds["train_s"]
+    kept = ("evaluation", "episode", "step", "metrics", "train")
+    return RunResult(
+        cell=cell,
+        fingerprint=mark,
+        config=asdict(load_config(cell)),
+        curve=tuple({key: row[key] for key in kept} for row in rows),
+        episodes={name: [row["episodes"][name] for row in last] for name in last[-1]["episodes"]},
+        traces=rows[-1]["traces"],
+        method={
+            "hops": method.hops,
+            "centralized": method.centralized,
+            "parameters": method.n_parameters,
+            "floats_execution": method.communication.execution,
+            "floats_training": method.communication.training,
+        },
+        provenance=code_and_machine()
+        | {
+            "wall_s": round(cost["wall_s"], 3),
+            "cpu_s": round(cost["cpu_s"], 3),
+            **{name: round(spent, 3) for name, spent in training.seconds.items()},
+            "steps_per_s": round(training.step / train_s, 1) if training.step else None,
+            "peak_memory_mb": round(cost["peak_bytes"] / 2**20, 1),
+            "resumed": cost["resumed"],
+            "finished": now(),
+        },
+    )
+
+
+COLLAPSE = 0.1  # mean self weight below which sharing has collapsed: agents live off each other
+
+
+def work(
+    cell: Cell,
+    folder: Path,
+    checkpoint_every: float,
+    stop: Callable[[], bool],
+    *,
+    replaces: int | None = None,
+    for_policy: bool = False,
+) -> Outcome:
+    """Compute a cell's result and keep its policy, unless somebody has it or is at it.
+
+    Args:
+        cell: What to run.
+        folder: The grid's folder of results.
+        checkpoint_every: Least time between two checkpoints [s]; 0 writes one per evaluation.
+        stop: Asked after each evaluation; True means: checkpoint and come back.
+        replaces: Modification time [ns] of a result that is to be computed again although it is
+            there; the new one takes its place when it is whole.
+        for_policy: Run the cell for its policy; a result that is there stays.
+
+    Raises:
+        StorageError: The folder cannot be written.
+        Exception: Whatever the method or the scenario raises.
+    """
+    if stop():
+        return Outcome(state="stopped", metrics={})
+    files = CellFiles.of(folder, cell)
+    with held(files.lock) as mine:
+        if not mine:
+            return Outcome(state="busy", metrics={})
+        found, notes = _found(files.result, cell, replaces)
+        if found is not None and not for_policy:
+            return found
+        files.failure.unlink(missing_ok=True)
+        outcome = _run(cell, folder, checkpoint_every, stop, for_policy=for_policy)
+        return replace(outcome, notes=(*notes, *outcome.notes))
+
+
+def _found(path: Path, cell: Cell, replaces: int | None) -> tuple[Outcome | None, tuple[str, ...]]:
+    """Return a valid result that came up meanwhile; move a damaged one aside."""
+    if not path.exists() or path.stat().st_mtime_ns == replaces:
+        return None, ()
+    try:
+        result = load_result(path)
+    except DamagedResult as error:
+        return None, (f"{error}; moved to {move_aside(path).name} and computed again",)
+    if result.fingerprint != fingerprint(cell):
+        return None, ()
+    wall_s = result.provenance.get("wall_s", 0.0)
+    return Outcome(state="found", metrics=result.curve[-1]["metrics"], wall_s=wall_s), ()
+
+
+def _run(
+    cell: Cell, folder: Path, checkpoint_every: float, stop: Callable[[], bool], *, for_policy: bool
+) -> Outcome:
+    files, mark = CellFiles.of(folder, cell), fingerprint(cell)
+    training, stream, meter, notes = _restore(cell, files, mark)
+    meter.start()
+    saved = time.monotonic()
+    while not training.done:
+        _advance(training, stream, files)
+        asked, cost = stop(), meter.read()
+        if training.done or not (asked or time.monotonic() - saved >= checkpoint_every):
+            continue
+        state = {"fingerprint": mark, "stream": stream.mark, "cost": cost}
+        with storing(files.checkpoint):
+            stream.sync()
+            save_checkpoint(files.checkpoint, state | {"training": training.state_dict()})
+        saved = time.monotonic()
+        if asked:
+            metrics = stream.rows[-1]["metrics"]
+            return Outcome(state="stopped", metrics=metrics, notes=tuple(notes))
+    result = assemble(cell, mark, training, stream.rows, meter.read())
+    if not (for_policy and files.result.exists()):
+        with storing(files.result):
+            result.save(folder)
+    files.stream.unlink()
+    files.checkpoint.unlink(missing_ok=True)
+    keep_policy(folder, training)
+    metrics, wall_s = result.curve[-1]["metrics"], result.provenance["wall_s"]
+    notes += _collapse(metrics)
+    return Outcome(state="done", metrics=metrics, wall_s=wall_s, notes=tuple(notes))
+
+
+def _advance(training: Training, stream: Stream, files: CellFiles) -> None:
+    try:
+        row = training.advance()
+        with storing(files.stream):
+            stream.append(row)
+    except Exception as error:
+        if failure_kind(error) == "error":
+            files.checkpoint.unlink(missing_ok=True)  # faults come back: mended, it starts anew
+        raise
+
+
+def _restore(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream, Meter, list[str]]:
+    """Go on from the checkpoint if it is whole and still answers the cell, else start over."""
+    notes: list[str] = []
+    if files.checkpoint.exists():
+        try:
+            return *_resumed(cell, files, mark), notes
+        except (DamagedCheckpoint, LookupError, TypeError, ValueError, RuntimeError) as error:
+            aside = move_aside(files.checkpoint).name
+            notes.append(f"{error}; moved to {aside}, the cell starts over")
+    with storing(files.stream):
+        return Training(cell), Stream(files.stream), Meter(), notes
+
+
+def _resumed(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream, Meter]:
+    state = load_checkpoint(files.checkpoint)
+    if state["fingerprint"] != mark:
+        raise DamagedCheckpoint(
+            f"{files.checkpoint}: belongs to other settings or another version of the code"
+        )
+    training = Training(cell)
+    training.load_state_dict(state["training"])
+    meter = Meter(**state["cost"])
+    meter.resumed += 1
+    return training, Stream(files.stream, state["stream"]), meter
+
+
+def _collapse(metrics: Mapping[str, float]) -> list[str]:
+    selfishness = metrics.get("selfishness_mean", 1.0)
+    if selfishness >= COLLAPSE:
+        return []
+    return [f"sharing collapsed: mean self weight {selfishness:.3f} at the last evaluation"]

@@ -1,0 +1,376 @@
+"""How much each searched hyperparameter mattered."""
+
+import json
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from jaxtyping import Float
+from optuna.exceptions import ExperimentalWarning
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, create_trial
+
+from harness.config.cell import Value
+from harness.config.grid import Grid
+from harness.config.hparams import Tuned, build_config, load_config, read_tuned
+from harness.config.seeding import TUNING_SEEDS
+from harness.errors import ConfigurationError
+from harness.results.files import write_text
+from harness.tuning.held_out import Verdict, chance, compared, verdict
+from harness.tuning.plan import BASE, Plan
+from harness.tuning.proposing import distribution, encoded
+from harness.tuning.scoring import Score
+from harness.tuning.study import Shelf, Study, finished, spent
+from harness.tuning.trial import Fate, Trial, best, of_preset
+
+AT_LEAST = 10  # trials; the best quarter of fewer is one or two
+_QUARTER = 0.25
+
+
+def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
+    """Return by PED-ANOVA what sets the best quarter of the trials apart, in all 1.
+
+    Preset ``paper`` is left out: it differs in more than what is searched. Pruned trials count with
+    the seeds they have. Empty where there are too few trials, or so many equal ones that no quarter
+    is best.
+
+    Args:
+        plan: Of their study.
+        trials: All trials.
+    """
+    known = [
+        (trial, trial.value)
+        for trial in trials
+        if trial.fate in (Fate.COMPLETE, Fate.PRUNED)
+        and trial.attempt.preset in (None, BASE)
+        and trial.attempt.knobs.keys() == plan.space.keys()
+    ]
+    values = sorted((value for _, value in known if value is not None), reverse=plan.maximize)
+    if len(values) < AT_LEAST or values[math.ceil(_QUARTER * len(values)) - 1] == values[-1]:
+        return {}
+    way = StudyDirection.MAXIMIZE if plan.maximize else StudyDirection.MINIMIZE
+    study = optuna.create_study(direction=way)
+    study.add_trials([_complete(plan, trial, value) for trial, value in known])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=_QUARTER)
+    return get_param_importances(study, evaluator=evaluator)
+
+
+def _complete(plan: Plan, trial: Trial, value: float | None) -> FrozenTrial:
+    return create_trial(
+        params={name: encoded(knob) for name, knob in trial.attempt.knobs.items()},
+        distributions={name: distribution(knob) for name, knob in plan.space.items()},
+        value=value,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line of the ledger.
+
+    Attributes:
+        plan: What the study is about.
+        budget: What it might use [environment steps].
+        finished: Whether that is spent.
+        trials: All trials that ended.
+        values: Hyperparameters of the best trial that differ from preset ``default``.
+        unseen: By unseen seed, the scores of the defaults and of the best trial's settings.
+        importances: How much each hyperparameter mattered, in all 1; empty where too few trials
+            say anything.
+    """
+
+    plan: Plan
+    budget: int
+    finished: bool
+    trials: tuple[Trial, ...]
+    values: Mapping[str, Value]
+    unseen: Mapping[int, tuple[float, float]]
+    importances: Mapping[str, float]
+
+    @property
+    def best(self) -> Trial | None:
+        """The best complete trial."""
+        return best(self.trials, maximize=self.plan.maximize)
+
+    @property
+    def found(self) -> float | None:
+        """What the best trial came to on the tuning seeds."""
+        return None if self.best is None else self.best.value
+
+    @property
+    def spent(self) -> int:
+        """What it has used [environment steps]."""
+        return spent(self.trials)
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor seconds of its runs."""
+        return sum((run.cpu_s for trial in self.trials for run in trial.runs.values()), 0.0)
+
+    def count(self, fate: Fate) -> int:
+        """Count the trials of which this became."""
+        return sum(trial.fate is fate for trial in self.trials)
+
+    def score(self, preset: str) -> float | None:
+        """Return what a preset came to on the tuning seeds."""
+        trial = of_preset(self.trials, preset)
+        return None if trial is None else trial.value
+
+    @property
+    def gains(self) -> Float[np.ndarray, "seeds"]:
+        """How much better the best trial's settings are than the defaults, by unseen seed."""
+        pairs = np.array(list(self.unseen.values()), dtype=np.float64).reshape(-1, 2)
+        return (pairs[:, 1] - pairs[:, 0]) * (1 if self.plan.maximize else -1)
+
+    @property
+    def optimism(self) -> float | None:
+        """By how much the best trial's score on tuning seeds flatters its settings."""
+        if self.found is None or not self.unseen:
+            return None
+        truth = float(np.mean([tuned for _, tuned in self.unseen.values()]))
+        return (self.found - truth) * (1 if self.plan.maximize else -1)
+
+    @property
+    def p(self) -> float | None:
+        """Chance of gains as large as these if the settings were equally good."""
+        return chance(self.gains) if self.unseen else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the unseen seeds say of the best trial's settings against the defaults."""
+        return verdict(self.gains) if self.unseen else None
+
+
+def row_of(study: Study) -> Row:
+    """Look up what the ledger says of a study."""
+    plan, trials = study.plan, tuple(trial for trial in study.trials() if trial.ended)
+    leader = best(trials, maximize=plan.maximize)
+    values: Mapping[str, Value] = {}
+    unseen: Mapping[int, tuple[float, float]] = {}
+    if leader is not None:
+        values, unseen = _changed(study, leader), _pairs(*compared(study, leader))
+    return Row(
+        plan=plan,
+        budget=study.budget,
+        finished=finished(study),
+        trials=trials,
+        values=values,
+        unseen=unseen,
+        importances=importances(plan, trials),
+    )
+
+
+def _changed(study: Study, trial: Trial) -> dict[str, Value]:
+    plan = study.plan
+    found = asdict(load_config(trial.attempt.cell(plan, plan.seeds[0])))
+    usual = asdict(build_config(plan.method, plan.cell.scenario, BASE))
+    return {name: found[name] for name in sorted(found) if found[name] != usual[name]}
+
+
+def _pairs(
+    plain: Mapping[int, Score], tuned: Mapping[int, Score]
+) -> dict[int, tuple[float, float]]:
+    """Return both scores of every seed that both came to an end on."""
+    found: dict[int, tuple[float, float]] = {}
+    for seed in sorted(plain.keys() & tuned.keys()):
+        before, after = plain[seed].value, tuned[seed].value
+        if before is not None and after is not None:
+            found[seed] = before, after
+    return found
+
+
+TOLERANCE = 0.05  # by which budgets spent at one place may differ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The ledger of a grid.
+
+    Attributes:
+        grid: Its name.
+        rows: Studies that were begun.
+        faults: What makes the comparison unfair or incomplete, in words.
+    """
+
+    grid: str
+    rows: tuple[Row, ...]
+    faults: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Return the ledger as JSON can have it."""
+        return {
+            "grid": self.grid,
+            "faults": list(self.faults),
+            "studies": [row_record(row) for row in self.rows],
+        }
+
+    def text(self) -> str:
+        """Return the ledger as a file."""
+        return json.dumps(self.record(), indent=1, allow_nan=False) + "\n"
+
+
+def ledger(grid: Grid, results: Path, url: str | None = None) -> Ledger:
+    """Look up what was tuned.
+
+    Args:
+        grid: Whose studies.
+        results: Folder of the results of all grids.
+        url: A database in place of the journals.
+
+    Raises:
+        ConfigurationError: A study is damaged or of something else.
+    """
+    shelf = Shelf(grid, results, url)
+    rows = tuple(row_of(study) for study in shelf.begun())
+    return Ledger(grid=grid.name, rows=rows, faults=tuple(faults(grid, rows)))
+
+
+def faults(grid: Grid, rows: Sequence[Row]) -> list[str]:
+    """Say what makes the comparison unfair or incomplete."""
+    found = [f"{row.plan.name}: not finished" for row in rows if not row.finished]
+    reported = set[int]() if grid.tuning else {cell.seed for cell in grid.cells}
+    for row in rows:
+        low = [seed for seed in row.plan.seeds if seed < TUNING_SEEDS]
+        found += [
+            f"{row.plan.name}: tuned on seed {seed}, which is for reporting"
+            for seed in sorted({*low, *(reported & set(row.plan.seeds))})
+        ]
+        found += [
+            f"{row.plan.name}: compared on seed {seed}, which it was tuned on"
+            for seed in sorted(set(row.plan.seeds) & row.unseen.keys())
+        ]
+    for place in dict.fromkeys(row.plan.place for row in rows):
+        found += _unequal(place, [row for row in rows if row.plan.place == place])
+    return found
+
+
+def _unequal(place: str, rows: Sequence[Row]) -> list[str]:
+    least, most = (pick(rows, key=lambda row: row.spent) for pick in (min, max))
+    gap = 1 - least.spent / most.spent if most.spent else 0.0
+    if gap <= TOLERANCE:
+        return []
+    return [
+        f"{place}: budgets differ by {gap:.1%}, more than {TOLERANCE:.0%}: {least.plan.method} "
+        f"spent {least.spent:,} environment steps, {most.plan.method} {most.spent:,}"
+    ]
+
+
+def row_record(row: Row) -> dict[str, Any]:
+    """Return what the ledger says of a study as JSON can have it."""
+    trials = [trial_record(trial) for trial in row.trials]
+    presets = {preset: row.score(preset) for preset in ("paper", "default")}
+    return {
+        "study": row.plan.name,
+        "place": row.plan.place,
+        "method": row.plan.method,
+        "inherits": row.plan.parent,
+        "metric": row.plan.metric,
+        "higher_is_better": row.plan.maximize,
+        "seeds": row.plan.seeds,
+        "budget": row.budget,
+        "finished": row.finished,
+        "spent": row.spent,
+        "cpu_s": round(row.cpu_s, 1),
+        "dimensions": len(row.plan.space),
+        "trials": {fate: row.count(fate) for fate in Fate if row.count(fate)},
+        "share_pruned": row.count(Fate.PRUNED) / len(trials) if trials else None,
+        "scores": {**presets, "tuned": row.found},
+        "best": None if row.best is None else row.best.number,
+        "values": row.values,
+        "unseen": {str(seed): list(pair) for seed, pair in row.unseen.items()},
+        "gain": float(np.mean(row.gains)) if row.unseen else None,
+        "p": row.p,
+        "verdict": row.verdict,
+        "optimism": row.optimism,
+        "importances": row.importances,
+        "record": trials,
+    }
+
+
+def trial_record(trial: Trial) -> Mapping[str, Any]:
+    """Return a trial as JSON can have it."""
+    return {
+        "number": trial.number,
+        "fate": trial.fate,
+        "ended": trial.ended,
+        **trial.attempt.record(),
+        "value": trial.value,
+        "runs": {str(seed): run.record() for seed, run in trial.runs.items()},
+    }
+
+
+_HEAD = """\
+# Preset `tuned`, over preset `default`: what studies found. Made by `python -m harness tune
+# --write`; do not edit. As methods/hparams/tuned.toml it is read by `run` and `report`.
+"""
+
+
+def write_preset(path: Path, rows: Iterable[Row]) -> list[str]:
+    """Write what finished studies found; what the file says of other pairs stays.
+
+    Args:
+        path: The file; made if it is missing.
+        rows: Studies.
+
+    Returns:
+        The pairs written, as ``<method>.<scenario>``.
+
+    Raises:
+        ConfigurationError: There is nothing to write, two studies of a pair, or the file is
+            something else.
+        OSError: The file cannot be written.
+    """
+    done = [row for row in rows if row.finished and row.best is not None]
+    if not done:
+        raise ConfigurationError(f"--write {path}: no study is finished; tune first")
+    content, written = read_tuned(path), dict[str, Row]()
+    for row in done:
+        pair = f"{row.plan.method}.{row.plan.cell.scenario}"
+        if pair in written:
+            raise ConfigurationError(
+                f"--write {path}: {row.plan.method} was tuned at {written[pair].plan.place} and at "
+                f"{row.plan.place}; a preset has one set of values for {row.plan.cell.scenario}: "
+                "choose with --only 'place=...'"
+            )
+        written[pair] = row
+        content.setdefault(row.plan.method, {})[row.plan.cell.scenario] = _entry(row)
+    tables = [
+        _table(f"{method}.{scenario}", entry)
+        for method, entries in sorted(content.items())
+        for scenario, entry in sorted(entries.items())
+    ]
+    write_text(path, "\n".join([_HEAD, *tables]))
+    return list(written)
+
+
+def _entry(row: Row) -> Tuned:
+    assert row.found is not None  # the study is finished
+    return Tuned(
+        study=row.plan.name,
+        date=max(trial.ended for trial in row.trials)[:19] + "Z",
+        trials=len(row.trials),
+        budget=row.budget,
+        seeds=list(row.plan.seeds),
+        score=row.found,
+        values=dict(row.values),
+    )
+
+
+def _table(name: str, entry: Tuned) -> str:
+    facts = entry.model_dump()
+    values = facts.pop("values")
+    lines = [f"{key} = {_toml(value)}" for key, value in facts.items()]
+    lines += ["", f"[{name}.values]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
+    return "\n".join([f"[{name}]", *lines, ""])
+
+
+def _toml(value: object) -> str:
+    """Write a number, a text, true, false or a list of these: JSON and TOML agree on them."""
+    return json.dumps(value, allow_nan=False)

@@ -1,0 +1,229 @@
+"""Which studies a grid asks for, and what each of them compares."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Any
+
+from harness.config.cell import Budget, Cell, Named, Value
+from harness.config.grid import Grid
+from harness.config.hparams import build_config, file_name, read_tables
+from harness.config.search_space import Knob, search_space
+from harness.errors import ConfigurationError, nearest
+from harness.results.result import fingerprint
+from harness.training.progress import headline
+from methods import METHODS
+from scenarios import SCENARIOS
+
+SEEDS = (1000, 1001, 1002)  # of a grid that names no tuning seeds
+UNSEEN_SEEDS = 2000  # from here on: for comparing what was found, never for choosing it
+BASE = "default"  # the preset that tuning starts from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One method at one place, and in which of its hyperparameters it is tuned.
+
+    Attributes:
+        name: Of the study: ``<grid>/<place>/<method>``.
+        place: Scenario with its options, as the grid names it.
+        cell: What a trial runs, at the values of preset ``default``; its budget counts
+            environment steps alone, so that every trial costs the same.
+        seeds: Tuning seeds of every trial.
+        space: What is searched.
+        max_steps: Longest episode [environment steps].
+        parent: The method whose tuned values are inherited; None for most.
+        inherited: Its values; empty until they are known.
+    """
+
+    name: str
+    place: str
+    cell: Cell
+    seeds: tuple[int, ...]
+    space: Mapping[str, Knob]
+    max_steps: int
+    parent: str | None
+    inherited: Mapping[str, Value]
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return self.cell.method
+
+    @property
+    def metric(self) -> str:
+        """The headline metric, by which trials are compared."""
+        return headline(self.cell.scenario)
+
+    @property
+    def maximize(self) -> bool:
+        """Whether more of the metric is better."""
+        return SCENARIOS[self.cell.scenario].metric_info[self.metric].higher_is_better
+
+    @property
+    def run_steps(self) -> int:
+        """The most that a run can take: the last episode may begin a step before the end."""
+        return self.cell.budget.steps + self.max_steps - 1
+
+    @property
+    def trial_steps(self) -> int:
+        """The most that a trial can take [environment steps]."""
+        return len(self.seeds) * self.run_steps
+
+    def preset_knobs(self, preset: str) -> dict[str, Value]:
+        """Return a preset's values of what is searched, as far as the ranges hold them."""
+        config = build_config(self.method, self.cell.scenario, preset)
+        values = {key: getattr(config, key) for key in self.space}
+        return {key: value for key, value in values.items() if self.space[key].holds(value)}
+
+    def variant(self, preset: str, values: Mapping[str, Value], seed: int) -> Cell:
+        """Return the cell of a preset with other values over it; the inherited ones always."""
+        usual = asdict(build_config(self.method, self.cell.scenario, preset))
+        changed = {**self.inherited, **values}
+        named = tuple(sorted((k, v) for k, v in changed.items() if v != usual[k]))
+        return replace(self.cell, preset=preset, fields=named, seed=seed)
+
+    def heir_of(self, config: Any) -> "Plan":
+        """Return the plan with what it inherits from the best trial of its parent."""
+        assert self.parent is not None  # only heirs inherit
+        values = {key: getattr(config, key) for key in sorted(fields(self.parent))}
+        return replace(self, inherited=values)
+
+
+def plans(grid: Grid, cells: Iterable[Cell]) -> tuple[Plan, ...]:
+    """Return a study per place and learning method of a grid's cells, parents before heirs.
+
+    Tuning starts from preset ``default``: cells of other presets, or with fields of their own, ask
+    for no study.
+
+    Raises:
+        ConfigurationError: No cell can be tuned, or a search space is wrong.
+    """
+    found: dict[tuple[str, str], Plan] = {}
+    for cell in cells:
+        key = cell.place, cell.method
+        if cell in grid.unavailable or cell.preset != BASE or cell.fields or key in found:
+            continue
+        if searched(cell):
+            found[key] = _plan(grid, cell)
+    if not found:
+        raise ConfigurationError(
+            f"grid {grid.name}: no cell to tune: a learning method with something to search "
+            f"([search.all] of its hyperparameters), preset {BASE!r}, no fields of its own"
+        )
+    places = list(dict.fromkeys(place for place, _ in found))
+    order = sorted(found.values(), key=lambda p: (places.index(p.place), p.parent is not None))
+    return tuple(order)
+
+
+def searched(cell: Cell) -> bool:
+    """Say whether a cell's method has hyperparameters to search."""
+    return METHODS[cell.method].learns and bool(search_space(cell.method, cell.scenario))
+
+
+def _plan(grid: Grid, cell: Cell) -> Plan:
+    alike = [c.seed for c in grid.cells if replace(c, seed=cell.seed) == cell]
+    longest = _longest_episode(cell.scenario, cell.options)
+    return Plan(
+        name=f"{grid.name}/{cell.place}/{cell.method}",
+        place=cell.place,
+        cell=replace(cell, budget=_in_steps(cell.budget, longest)),
+        seeds=tuple(sorted(alike)) if grid.tuning else SEEDS,
+        space=search_space(cell.method, cell.scenario),
+        max_steps=longest,
+        parent=inherits(cell.method),
+        inherited={},
+    )
+
+
+@cache
+def _longest_episode(scenario: str, options: Named) -> int:
+    return SCENARIOS[scenario](**dict(options)).spec.max_steps
+
+
+def _in_steps(budget: Budget, longest: int) -> Budget:
+    """Return a budget in environment steps alone: its own, or those of full episodes."""
+    return replace(budget, steps=budget.steps or budget.episodes * longest, episodes=1)
+
+
+def inherits(method: str) -> str | None:
+    """Return the method whose tuned values a method takes over; only the rest is searched.
+
+    ``inherits`` at the top of ``methods/hparams/<method>.toml`` names it.
+
+    Raises:
+        ConfigurationError: There is no such method, it inherits itself, not all of its fields are
+            the heir's too, or the heir would search what it inherits.
+    """
+    parent, file = read_tables(method).get("inherits"), file_name(method)
+    if parent is None:
+        return None
+    if parent not in METHODS:
+        raise ConfigurationError(
+            f"{file} inherits: no method {parent!r}; {nearest(str(parent), METHODS)}"
+        )
+    if "inherits" in read_tables(parent):
+        raise ConfigurationError(f"{file} inherits: {parent} inherits itself; name its parent")
+    if missing := sorted(fields(parent) - fields(method)):
+        raise ConfigurationError(
+            f"{file} inherits: {method} has no field {missing[0]!r}, which {parent} has"
+        )
+    for table, knobs in read_tables(method).get("search", {}).items():
+        if twice := sorted(fields(parent) & knobs.keys()):
+            raise ConfigurationError(
+                f"{file} [search.{table}].{twice[0]}: inherited from {parent}; search it there"
+            )
+    return str(parent)
+
+
+def fields(method: str) -> set[str]:
+    """Return the names of a method's hyperparameters."""
+    return {field.name for field in dataclasses.fields(METHODS[method].Config)}
+
+
+_SAID = {
+    "search": "search space",
+    "inherited": "inherited values",
+    "seeds": "tuning seeds",
+    "budget": "length of a run",
+    "default": "preset default",
+    "paper": "preset paper",
+    "fingerprint": "options, data or code version",
+}
+
+
+def identity(plan: Plan) -> dict[str, Any]:
+    """Return all that the trials of a study depend on, as JSON can have it."""
+    method, scenario = plan.method, plan.cell.scenario
+    content = {
+        "search": {name: knob.model_dump() for name, knob in plan.space.items()},
+        "inherited": plan.inherited,
+        "seeds": plan.seeds,
+        "budget": asdict(plan.cell.budget),
+        "default": asdict(build_config(method, scenario, BASE)),
+        "paper": asdict(build_config(method, scenario, "paper")),
+        "fingerprint": fingerprint(replace(plan.cell, seed=0)),
+    }
+    return json.loads(json.dumps(content, sort_keys=True))
+
+
+def difference(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+    """Say in words where two identities differ first; None where they do not."""
+    for part, said in _SAID.items():
+        old, new = stands.get(part), wanted[part]
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            key = next(k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k))
+            return f"{said}: {key} was {_text(old.get(key))}, now it is {_text(new.get(key))}"
+        return said + ("" if part == "fingerprint" else f": {old}, now {new}")
+    return None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):  # a knob
+        parts = {key: value.get(key) for key in ("low", "high", "log", "choices")}
+        return ", ".join(f"{key} {json.dumps(part)}" for key, part in parts.items() if part)
+    return "not there" if value is None else json.dumps(value)

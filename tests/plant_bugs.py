@@ -333,7 +333,7 @@ BUGS = (
     Bug(
         "a study puts places of different budgets together",
         "harness/report/study.py",
-        "found[replace(cell, options=others).place, option]",
+        "found[replace(cell, options=others).task, option]",
         "found[cell.scenario, option]",
         "tests/harness/test_study.py -k together",
     ),
@@ -347,7 +347,7 @@ BUGS = (
     Bug(
         "a policy of other settings is recalled",
         "harness/kept_policy.py",
-        'if kept["fingerprint"] != fingerprint(cell):',
+        'if kept["fingerprint"] != cell.fingerprint:',
         "if False:",
         "tests/harness/test_render.py -k another_version",
     ),

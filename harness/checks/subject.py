@@ -15,9 +15,10 @@ import torch
 from jaxtyping import Bool, Float32, Int64
 
 from harness.checks.base import Build
-from harness.config.cell import Budget, Cell, Named, Value
+from harness.config.cell import Budget, Cell
 from harness.config.hparams import build_config, preset_values
-from harness.config.scenario import frozen, required_options
+from harness.config.scenario import required_options
+from harness.config.toml import Named, Value, frozen
 from harness.errors import ConfigurationError, nearest
 from harness.training.loop import Training, make_method
 from methods import METHODS

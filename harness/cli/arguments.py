@@ -28,7 +28,7 @@ OnlyOption = Annotated[
     str | None,
     typer.Option(
         metavar="KEY=PATTERN,...",
-        help="Only cells that match: keys scenario, place, method, variant, preset, label, seed; "
+        help="Only cells that match: keys scenario, task, method, variant, preset, label, seed; "
         "patterns with * and ?; a key given twice means either.",
     ),
 ]

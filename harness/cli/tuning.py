@@ -72,9 +72,9 @@ def tune(
     jobs: JobsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search hyperparameters: every method of a place with the same budget, on tuning seeds.
+    """Search hyperparameters: every method of a task with the same budget, on tuning seeds.
 
-    A study per place and learning method of a grid's cells with preset `default`. Interrupt it at
+    A study per task and learning method of a grid's cells with preset `default`. Interrupt it at
     will: the same command goes on where it stopped. The ledger of who was given what is written
     to `reports/<grid>-tuning.md`; exit code 3 says that the comparison is not fair or not complete.
 

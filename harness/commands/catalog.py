@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.commands.request import OK, console, print_json
-from harness.config.grid import load_grid, planned, shipped_grids
+from harness.config.grid import load_grid, shipped_grids
 from harness.config.hparams import build_config
-from harness.config.scenario import Places, required_options
-from harness.config.search_space import search_space, shaping_knobs
+from harness.config.scenario import build_task, required_options
+from harness.config.search_space import search_space, shaping_parameters
 from harness.config.seeding import method_rngs
 from harness.errors import ConfigurationError
 from methods import METHODS
@@ -18,7 +18,7 @@ from methods.reference import Reference
 from scenarios import SCENARIOS
 from scenarios.base import Scenario
 
-WIDTH = 80  # no wider even where there is room: lines of knobs are for reading
+WIDTH = 80  # no wider even where there is room: lines of parameters are for reading
 
 
 def list_(kinds: list[str], *, as_json: bool) -> int:
@@ -51,10 +51,10 @@ def list_methods(scenario: str, *, as_json: bool) -> int:
             f"--scenario {scenario}: it needs options ({', '.join(needed)}), which only a grid can "
             "give; `plan --grid` says which methods suit it"
         )
-    place = Places(planned()["scenarios"]).find("--scenario", scenario, {})
-    if place.built is None:
-        raise ConfigurationError(f"--scenario {scenario}: {place.reason}")
-    methods = {name: _about(name, scenario, place.built) for name in METHODS}
+    task = build_task("--scenario", scenario, {})
+    if task.built is None:
+        raise ConfigurationError(f"--scenario {scenario}: {task.lacking}")
+    methods = {name: _about(name, scenario, task.built) for name in METHODS}
     if as_json:
         print_json({"scenario": scenario, "methods": methods})
         return OK
@@ -79,7 +79,7 @@ def _about(name: str, scenario: str, built: Scenario) -> dict[str, Any]:
         "centralized": method.centralized,
         "parameters": getattr(config, "parameters", method.parameters),
         "reward_view": method.reward_view if method.learns else "-",
-        "shaping": list(shaping_knobs(name)),
+        "shaping": list(shaping_parameters(name)),
         "knobs": knobs,
         "unsuitable": method.unsuitable(built.spec, config),
     }
@@ -130,7 +130,7 @@ def _print_knobs(out: Console, methods: Mapping[str, Mapping[str, Any]]) -> None
     for name, facts in methods.items():
         knobs = " ".join(f"{key}={knob['text']}" for key, knob in facts["knobs"].items())
         table.add_row(name, "\n".join(facts["shaping"]) or "-", knobs or "-")
-    out.print("\nshaping: the knobs, of those on the right, that reshape rewards.\n")
+    out.print("\nshaping: the parameters, of those on the right, that reshape rewards.\n")
     out.print(table)
 
 

@@ -25,8 +25,7 @@ def export(request: Request, form: Form, out: Path | None, *, allow_ragged: bool
         raise ConfigurationError("--out: MLflow's place is in MLFLOW_TRACKING_URI")
     grid = load_grid(request.grid)
     chosen = select(grid.cells, request.only)
-    unavailable = {cell: grid.unavailable[cell] for cell in chosen if cell in grid.unavailable}
-    runs = load_runs(replace(grid, cells=chosen, unavailable=unavailable), request.results)
+    runs = load_runs(replace(grid, cells=chosen), request.results)
     states = Counter(str(run.state) for run in runs)
     if not states[State.DONE]:
         raise ConfigurationError(

@@ -26,11 +26,11 @@ def match(
     found = matches(chosen)
     if not found:
         raise ConfigurationError(
-            f"--matched-snr: grid {grid.name} has no place with both fixed_ltos and neurcomm"
+            f"--matched-snr: grid {grid.name} has no task with both fixed_ltos and neurcomm"
         )
     folder = request.results / grid.name / FOLDER / MATCHED
     cells = [cell for first, *_ in found.values() for cell in first.cells(wishes.unseen)]
-    statuses = to_run(look(cells, {}, folder), Rerun.STALE)
+    statuses = to_run(look(cells, folder), Rerun.STALE)
     jobs = [Job(cell=s.cell, expected_s=1.0, replaces=s.modified_ns) for s in statuses]
     log.print(f"matched levels: {len(cells)} cells, {len(jobs)} to run", soft_wrap=True)
     if not jobs:

@@ -10,7 +10,7 @@ from harness.config.cell import Cell
 from harness.config.grid import Grid
 from harness.results.checkpoint import DamagedCheckpoint
 from harness.results.cost import Costs, duration
-from harness.results.files import CellFiles, move_aside, storing
+from harness.results.files import CellFiles, move_aside, storage_errors
 from harness.results.index import look
 from harness.training.loop import Training
 from harness.training.pool import Job, Summary, execute
@@ -47,14 +47,14 @@ def _recalled(cell: Cell, folder: Path, log: Console) -> Training | None:
         return recall_policy(folder, cell)
     except DamagedCheckpoint as error:
         path = CellFiles.of(folder, cell).policy
-        with storing(path):
+        with storage_errors(path):
             log.print(f"{error}; moved to {move_aside(path).name}", soft_wrap=True)
         return None
 
 
 def _train(grid: Grid, cell: Cell, folder: Path, log: Console) -> None:
-    peers = [c for c in grid.cells if (c.place, c.variant) == (cell.place, cell.variant)]
-    costs = Costs((s.cell, s.cpu_s) for s in look(peers, grid.unavailable, folder))
+    peers = [c for c in grid.cells if (c.task, c.variant) == (cell.task, cell.variant)]
+    costs = Costs((s.cell, s.cpu_s) for s in look(peers, folder))
     job = Job(cell=cell, expected_s=costs.expected_s(cell), for_policy=True)
     guess = "" if costs.known(cell) else ", a guess: nothing alike has run yet"
     log.print(

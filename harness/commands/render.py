@@ -14,7 +14,13 @@ from harness.config.cell import Cell
 from harness.config.grid import Grid, load_grid
 from harness.errors import ConfigurationError
 from harness.plotting import animation
-from harness.results.files import CellFiles, StorageError, check_writable, storing, write_bytes
+from harness.results.files import (
+    CellFiles,
+    StorageError,
+    check_writable,
+    storage_errors,
+    write_bytes,
+)
 from harness.results.index import State, look
 from harness.results.result import load_result
 from harness.training.replay import differences, record
@@ -49,7 +55,7 @@ def render(order: Order) -> int:
         picture = _picture(cell)
         episode = _play(order, grid, cell, log)
         content = _draw(order, picture, episode, cell, log)
-        with storing(order.out):
+        with storage_errors(order.out):
             write_bytes(order.out, content)
     except StorageError as error:
         raise ConfigurationError(str(error)) from None
@@ -69,8 +75,8 @@ def _find_cell(order: Order, grid: Grid) -> Cell:
             f"--grid {order.grid} --json` lists all"
         )
     cell = cells[order.cell]
-    if cell in grid.unavailable:
-        raise ConfigurationError(f"{cell.id}: {grid.unavailable[cell]}")
+    if cell.unavailable is not None:
+        raise ConfigurationError(f"{cell.id}: {cell.unavailable}")
     return cell
 
 
@@ -106,7 +112,7 @@ def _play(order: Order, grid: Grid, cell: Cell, log: Console) -> Episode:
     training = obtain(grid, cell, folder, log)
     torch.set_num_threads(1)  # as in the workers that make the results
     episode = record(training, order.episode)
-    (status,) = look([cell], {}, folder)
+    (status,) = look([cell], folder)
     if status.state is State.DONE:
         result = load_result(CellFiles.of(folder, cell).result)
         for name, (there, here) in differences(result, order.episode, episode).items():

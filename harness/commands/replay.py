@@ -11,7 +11,7 @@ from harness.commands.steps import steps
 from harness.config.cell import Cell
 from harness.config.grid import load_grid
 from harness.errors import ConfigurationError
-from harness.results.result import DamagedResult, RunResult, fingerprint, load_result, result_path
+from harness.results.result import DamagedResult, RunResult, load_result, result_path
 from harness.training.replay import Difference, changes
 from harness.training.replay import replay as run_again
 
@@ -21,7 +21,7 @@ STALE = "stale: settings, data or code version changed since this result was com
 def replay(request: Request, cell_id: str, upto: int | None) -> int:
     """Run a stored cell again and say whether it is the same bit for bit."""
     cell, result = _stored(request, cell_id)
-    log, stale = console(stderr=True), fingerprint(cell) != result.fingerprint
+    log, stale = console(stderr=True), cell.fingerprint != result.fingerprint
     n_stored = len(result.curve)
     n = n_stored if upto is None else min(upto, n_stored)
     if stale:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.config.grid import Grid, load_grid, select
-from harness.results.index import Rerun, State, Status, count, look, to_run
+from harness.results.index import Rerun, Run, State, count, look, to_run
 
 OK, SOME_FAILED, WRONG_USE, CHECK_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 WIDE = 200  # characters of a line where no terminal sets a width
@@ -27,13 +27,13 @@ class Request:
     as_json: bool = False
     rerun: str | None = None
 
-    def load(self) -> tuple[Grid, tuple[Status, ...], Path]:
+    def load(self) -> tuple[Grid, tuple[Run, ...], Path]:
         """Return the grid, the selected cells with their states, and the folder of results."""
         grid = load_grid(self.grid)
         folder = self.results / grid.name
-        return grid, look(select(grid.cells, self.only), grid.unavailable, folder), folder
+        return grid, look(select(grid.cells, self.only), folder), folder
 
-    def chosen(self, statuses: tuple[Status, ...]) -> tuple[Status, ...]:
+    def chosen(self, statuses: tuple[Run, ...]) -> tuple[Run, ...]:
         """Return the cells that `run` computes."""
         return to_run(statuses, None if self.rerun is None else Rerun(self.rerun))
 
@@ -51,23 +51,23 @@ def print_json(content: Any) -> None:
     sys.stdout.write(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def counts_text(statuses: Iterable[Status]) -> str:
+def counts_text(statuses: Iterable[Run]) -> str:
     """Write how many cells are in each state."""
     return ", ".join(f"{n} {state}" for state, n in count(statuses).items())
 
 
-def record(status: Status) -> dict[str, Any]:
+def record(status: Run) -> dict[str, Any]:
     """Return a status as JSON can have it."""
     return {
         "id": status.cell.id,
         "label": status.cell.label,
         "state": status.state,
-        "detail": status.detail,
+        "detail": status.reason,
         "cpu_s": status.cpu_s,
     }
 
 
-def print_remedies(printer: Console, statuses: Iterable[Status]) -> None:
+def print_remedies(printer: Console, statuses: Iterable[Run]) -> None:
     """Say what can be done about cells that `run` leaves alone."""
     counts = count(statuses)
     for state in (State.FAILED, State.STALE):

@@ -22,7 +22,7 @@ from harness.errors import ConfigurationError
 from harness.export.mlflow_setup import INSTALL, in_use, installed
 from harness.results.cost import Costs
 from harness.results.files import StorageError, check_writable
-from harness.results.index import State, Status, count, look
+from harness.results.index import Run, State, count, look
 from harness.training.pool import Job, Summary, View, execute
 from harness.training.progress import Board, LiveView, LogView
 
@@ -64,7 +64,7 @@ def run(
                 checkpoint_every=checkpoint_every,
                 time_limit=time_limit,
             )
-    after = look([s.cell for s in statuses], grid.unavailable, folder)
+    after = look([s.cell for s in statuses], folder)
     if request.as_json:
         print_json({"grid": grid.name, "states": count(after), "cells": [*map(record, after)]})
     return _conclude(request, log, grid, after, summary)
@@ -85,15 +85,15 @@ def _view(
             yield follower
 
 
-def _announce(log: Console, grid: Grid, statuses: Sequence[Status], jobs: Sequence[Job]) -> None:
+def _announce(log: Console, grid: Grid, statuses: Sequence[Run], jobs: Sequence[Job]) -> None:
     log.print(f"grid {grid.name}: {len(statuses)} cells, {len(jobs)} to run", soft_wrap=True)
-    reasons = [s.detail for s in statuses if s.state is State.UNAVAILABLE]
+    reasons = [s.reason for s in statuses if s.state is State.UNAVAILABLE]
     for reason in dict.fromkeys(reasons):
         log.print(f"unavailable: {reason} ({reasons.count(reason)} cells)", soft_wrap=True)
 
 
 def _conclude(
-    request: Request, log: Console, grid: Grid, after: Sequence[Status], summary: Summary
+    request: Request, log: Console, grid: Grid, after: Sequence[Run], summary: Summary
 ) -> int:
     """Say how it ended, and what to do next."""
     if summary.obstacle:

@@ -37,16 +37,16 @@ def plan(request: Request) -> int:
         print_json({"grid": grid.name, "cells": cells, "expected_s": sum(expected.values(), 0.0)})
         return OK
     out = console()
-    table = Table("place", "variant", "cells", "expected", "remark", box=None, pad_edge=False)
-    for (place, variant), members in by_variant(statuses).items():
+    table = Table("task", "variant", "cells", "expected", "remark", box=None, pad_edge=False)
+    for (task, variant), members in by_variant(statuses).items():
         cost_s = sum((expected.get(s.cell, 0.0) for s in members), 0.0)
         guess = "" if all(costs.known(s.cell) for s in members) else "~"
         table.add_row(
-            place,
+            task,
             variant,
             counts_text(members),
             f"{guess}{duration(cost_s)}" if cost_s else "-",
-            "; ".join(dict.fromkeys(s.detail for s in members if s.detail)),
+            "; ".join(dict.fromkeys(s.reason for s in members if s.reason)),
         )
     out.print(table)
     total = sum(expected.values(), 0.0)
@@ -79,14 +79,14 @@ def status(request: Request) -> int:
         return OK
     out = console()
     shown = [state for state in State if state in count(statuses)]
-    table = Table("place", "variant", *shown, "a cell", "to come", box=None, pad_edge=False)
+    table = Table("task", "variant", *shown, "a cell", "to come", box=None, pad_edge=False)
     waiting = {s.cell for s in left}
-    for (place, variant), members in by_variant(statuses).items():
+    for (task, variant), members in by_variant(statuses).items():
         counts, cells = count(members), [s.cell for s in members]
         guess = "" if all(map(costs.known, cells)) else "~"
         to_come_s = sum((expected[cell] for cell in cells if cell in waiting), 0.0)
         table.add_row(
-            place,
+            task,
             variant,
             *(str(counts.get(state, "")) for state in shown),
             f"{guess}{duration(sum(expected[cell] for cell in cells) / len(cells))}",

@@ -1,4 +1,4 @@
-"""The command that searches hyperparameters, with the same budget for every method of a place."""
+"""The command that searches hyperparameters, with the same budget for every method of a task."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def _tune(
     request: Request, grid: Grid, chosen: Sequence[Plan], wishes: Wishes, log: Console
 ) -> int:
     shelf = Shelf(grid, request.results, wishes.storage)
-    budgets = {f"{plan.place}/{plan.method}": wishes.steps(plan) for plan in chosen}
+    budgets = {f"{plan.task}/{plan.method}": wishes.steps(plan) for plan in chosen}
     for plan in chosen:
         if plan.parent is not None:
             shelf.parent(plan)

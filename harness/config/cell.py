@@ -1,15 +1,22 @@
-"""A cell: one point of the comparison, and its name."""
+"""A cell: one point of the comparison, its name, and everything that its result depends on."""
 
-import tomllib
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import cache
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache, cached_property
 from importlib import resources
-from typing import TypeAlias
+from typing import Any
 from urllib.parse import quote
 
-Value: TypeAlias = bool | int | float | str | tuple["Value", ...]
-Named: TypeAlias = tuple[tuple[str, Value], ...]
+from harness.config.hparams import build_config, identity_fields
+from harness.config.scenario import ReferenceValues, option_defaults, reference_values, views
+from harness.config.toml import Named, Value, read_toml
+from methods import METHODS
+from scenarios import SCENARIOS
+from scenarios.base import RestsOnFiles
+
+SCHEMA = 1  # of the records of results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +38,11 @@ class Budget:
     evaluation_episodes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One method variant on one scenario from one seed.
+
+    What follows from its content is worked out once: name, options, hyperparameters, fingerprint.
 
     Attributes:
         scenario: A key of ``scenarios.SCENARIOS``.
@@ -44,6 +53,8 @@ class Cell:
         seed: Root of every random stream of the run.
         budget: Length of the run.
         label: Column of the tables it stands in; presentation, not identity.
+        unavailable: Why it cannot be run; None if it can.
+        lacking: Whether the reason is this machine's, which lacks something.
     """
 
     scenario: str
@@ -54,34 +65,88 @@ class Cell:
     seed: int
     budget: Budget
     label: str = field(compare=False)
+    unavailable: str | None = field(default=None, compare=False)
+    lacking: bool = field(default=False, compare=False)
 
-    @property
-    def place(self) -> str:
+    @cached_property
+    def task(self) -> str:
         """Scenario with its options, e.g. ``jungle,n_agents=40``."""
         usual = asdict(default_budget(self.scenario, self.preset))
         changed = [(k, v) for k, v in asdict(self.budget).items() if v != usual[k]]
         return ",".join([self.scenario, *_written((*self.options, *changed))])
 
-    @property
+    @cached_property
     def variant(self) -> str:
         """Method with its fields and preset, e.g. ``fixed_ltos,selfishness=0.3,paper``."""
         preset = [] if self.preset == "default" else [self.preset]
         return ",".join([self.method, *_written(self.fields), *preset])
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Name of the cell, made of its content: also the path of its result."""
-        return f"{self.place}/{self.variant}/seed={self.seed}"
+        return f"{self.task}/{self.variant}/seed={self.seed}"
+
+    @cached_property
+    def all_options(self) -> Mapping[str, Any]:
+        """Every option of the scenario whose value is known, the defaults included."""
+        return option_defaults(self.scenario) | dict(self.options)
+
+    @property
+    def game_options(self) -> Mapping[str, Value]:
+        """The options given, but for those that change only what agents see of the game."""
+        hidden = views(self.scenario)
+        return {name: value for name, value in self.options if name not in hidden}
+
+    @property
+    def reference_values(self) -> ReferenceValues:
+        """Floor and bound of the scenario's headline metrics."""
+        return reference_values(self.scenario, dict(self.options))
+
+    @cached_property
+    def config(self) -> Any:
+        """The method's Config: the preset's values, overridden by the cell's fields.
+
+        Raises:
+            ConfigurationError: An unknown key, a missing value or a value of the wrong type.
+        """
+        return build_config(self.method, self.scenario, self.preset, self.fields)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of what a result depends on: hyperparameters, options, files, budget, versions.
+
+        A stored result with another fingerprint is stale: it answers a question no longer asked.
+        """
+        scenario, method = SCENARIOS[self.scenario], METHODS[self.method]
+        content = {
+            "scenario": self.scenario,
+            "options": self.all_options,
+            "scenario_version": scenario.version,
+            "method": self.method,
+            "method_version": method.version,
+            "config": identity_fields(self.config),
+            "seed": self.seed,
+            "budget": asdict(self.budget),
+            "schema": SCHEMA,
+        }
+        if issubclass(scenario, RestsOnFiles) and (files := scenario.file_hashes(self.all_options)):
+            content["files"] = dict(files)
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def record(self) -> dict[str, Any]:
+        """Return what a stored result says of its cell."""
+        names = [f.name for f in fields(self) if f.name not in ("unavailable", "lacking")]
+        return {name: getattr(self, name) for name in names} | {"budget": asdict(self.budget)}
 
 
 @cache
 def default_budget(scenario: str, preset: str) -> Budget:
     """Return the budget of ``harness/config/budgets.toml`` for a scenario under a preset."""
-    tables = tomllib.loads((resources.files("harness.config") / "budgets.toml").read_text())
-    values: Mapping[str, int] = tables["all"]
+    name = "harness/config/budgets.toml"
+    tables = read_toml(resources.files("harness.config") / "budgets.toml", name)
     own = tables.get(scenario, {})
-    values = {**values, **own.get("all", {}), **own.get(preset, {})}
-    return Budget(**values)
+    return Budget(**{**tables["all"], **own.get("all", {}), **own.get(preset, {})})
 
 
 def _written(pairs: Named) -> list[str]:

@@ -1,24 +1,31 @@
-"""Grids: sets of cells, written as TOML sweeps."""
+"""Grids: sets of cells, written as TOML sweeps, and which of them ``--only`` selects."""
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cache
 from importlib import resources
 from itertools import product
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from harness.config.cell import Budget, Cell, Named, Value, default_budget
-from harness.config.grid_file import Sweep, key_text, read_grid_file
+from pydantic import AfterValidator, Field, StrictInt
+from pydantic_core import PydanticCustomError
+
+from harness.config.cell import Budget, Cell, default_budget
 from harness.config.hparams import build_config, untuned
-from harness.config.scenario import Place, Places, frozen
+from harness.config.scenario import Task, build_task
 from harness.config.seeding import TUNING_SEEDS
+from harness.config.toml import Named, Table, Value, checked, frozen, key_text, read_toml
 from harness.errors import ConfigurationError, nearest
 from methods import METHODS
 from methods.reference import Reference
+
+EVERY_METHOD = "*"
+ONLY_KEYS = ("scenario", "task", "method", "variant", "preset", "label", "seed")
+
+_Tasks: TypeAlias = dict[tuple[str, str], Task]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,22 +37,12 @@ class Grid:
         description: One line on what it is for.
         tuning: Whether it runs on tuning seeds, which are never reported.
         cells: All cells, in the order of the file, also those that cannot be run.
-        unavailable: Why some of the cells cannot be run.
-        lacking: Those of them that only need what is not on this machine.
     """
 
     name: str
     description: str
     tuning: bool
     cells: tuple[Cell, ...]
-    unavailable: Mapping[Cell, str]
-    lacking: frozenset[Cell] = frozenset()
-
-
-def shipped_grids() -> dict[str, Path]:
-    """Return the grids that come with the harness, by name."""
-    folder = Path(str(resources.files("harness.config") / "grids"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def load_grid(name_or_path: str | Path) -> Grid:
@@ -55,23 +52,18 @@ def load_grid(name_or_path: str | Path) -> Grid:
         ConfigurationError: There is no such grid, or the file is wrong; the message names file,
             key and what would be right.
     """
-    path, sources = _grid_path(str(name_or_path)), dict[Cell, str]()
-    file, unavailable, lacking = read_grid_file(path), dict[Cell, str](), set[Cell]()
-    places, methods = Places(planned()["scenarios"]), planned()["methods"]
+    path = _grid_path(str(name_or_path))
+    file = checked(GridFile, read_toml(path, str(path)), str(path))
+    sources, tasks = dict[Cell, str](), _Tasks()
     for index, sweep in enumerate(file.sweep):
-        where = f"{path}: {key_text('sweep', index)}"
-        check_seeds(where, sweep.seeds, tuning=file.tuning)
-        for cell, reason, local in expand(where, sweep, places, methods):
+        key = key_text("sweep", index)
+        for cell in _expand(f"{path}: {key}", sweep, tasks, tuning=file.tuning):
             if cell in sources:
                 raise ConfigurationError(
-                    f"{where}: names cell {cell.id} again, after {sources[cell]}; each cell can "
-                    "stand in one sweep only"
+                    f"{path}: {key}: names cell {cell.id} again, after {sources[cell]}; each cell "
+                    "can stand in one sweep only"
                 )
-            sources[cell] = key_text("sweep", index)
-            if reason is not None:
-                unavailable[cell] = reason
-            if local:
-                lacking.add(cell)
+            sources[cell] = key
     if not sources:
         raise ConfigurationError(f"{path}: no method can play any of the scenarios: no cells")
     return Grid(
@@ -79,72 +71,140 @@ def load_grid(name_or_path: str | Path) -> Grid:
         description=file.description,
         tuning=file.tuning,
         cells=tuple(sources),
-        unavailable=unavailable,
-        lacking=frozenset(lacking),
     )
 
 
-@cache
-def planned() -> Mapping[str, Mapping[str, str]]:
-    """Return what the papers compare and this project does not have yet, with the reasons."""
-    return tomllib.loads((resources.files("harness") / "planned.toml").read_text())
+def shipped_grids() -> dict[str, Path]:
+    """Return the grids that come with the harness, by name."""
+    folder = Path(str(resources.files("harness.config") / "grids"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def _grid_path(name: str) -> Path:
-    shipped = shipped_grids()
-    if name in shipped:
-        return shipped[name]
-    if name.endswith(".toml"):
-        return Path(name)
-    raise ConfigurationError(f"--grid {name}: no such grid; {nearest(name, shipped)}")
+def select(cells: Iterable[Cell], only: str | None) -> tuple[Cell, ...]:
+    """Return the cells that match every key of a selection, each by any of its patterns.
+
+    Args:
+        cells: What to select from.
+        only: ``key=pattern`` pairs with commas between; a key may be given several times. A
+            pattern is text with ``*``, ``?`` and ``[0-9]``; ``?`` stands in for a comma.
+
+    Raises:
+        ConfigurationError: A pair or key that cannot be, or a selection of nothing.
+    """
+    patterns: defaultdict[str, list[str]] = defaultdict(list)
+    for pair in only.split(",") if only is not None else ():
+        key, equals, pattern = pair.strip().partition("=")
+        if not equals or key not in ONLY_KEYS:
+            raise ConfigurationError(
+                f"--only {only}: {pair.strip()!r} is not key=pattern; {nearest(key, ONLY_KEYS)} "
+                "(write ? for a comma inside a pattern)"
+            )
+        patterns[key].append(pattern)
+    chosen = tuple(
+        cell
+        for cell in cells
+        if all(
+            any(fnmatchcase(str(getattr(cell, key)), pattern) for pattern in choices)
+            for key, choices in patterns.items()
+        )
+    )
+    if not chosen:
+        raise ConfigurationError(f"--only {only}: matches no cell; `plan` lists what there is")
+    return chosen
 
 
-EVERY_METHOD = "*"
+# -------- the shape of a grid file
 
 
-def expand(
-    where: str, sweep: Sweep, places: Places, planned: Mapping[str, str]
-) -> Iterator[tuple[Cell, str | None, bool]]:
-    """Yield the cells of a sweep, each with the reason why it cannot be run, if there is one.
+def _is_value(value: object) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_value, value))
+    return isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
 
-    The last item says whether the reason is this machine's, which lacks something.
+
+def _swept(value: Any) -> list[Any]:
+    """Return the values to sweep over; a single value is a sweep of one."""
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise PydanticCustomError("empty", "an empty list sweeps over nothing; give a value")
+    if not _is_value(values):
+        raise PydanticCustomError(
+            "kind", "should be finite numbers, texts, true or false, or lists of them"
+        )
+    return values
+
+
+Swept: TypeAlias = Annotated[Any, AfterValidator(_swept)]
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+
+
+class BudgetTable(Table):
+    """What a sweep sets over ``harness/config/budgets.toml``."""
+
+    episodes: Count | None = None
+    steps: Annotated[int, Field(ge=0)] | None = None
+    evaluations: Count | None = None
+    evaluation_episodes: Count | None = None
+
+
+class Sweep(Table):
+    """One ``[[sweep]]``: the product of methods, swept options and fields, and seeds."""
+
+    scenario: str
+    methods: Annotated[list[str], Field(min_length=1)]
+    seeds: Annotated[list[StrictInt], Field(min_length=1)]
+    preset: Literal["paper", "default", "tuned"] = "default"
+    label: Annotated[str, Field(min_length=1)] | None = None
+    options: dict[str, Swept] = Field(default_factory=dict)
+    fields: dict[str, Swept] = Field(default_factory=dict)
+    budget: BudgetTable = BudgetTable()
+
+
+class GridFile(Table):
+    """A whole grid file."""
+
+    description: str
+    tuning: bool = False
+    sweep: Annotated[list[Sweep], Field(min_length=1)]
+
+
+# -------- sweeps into cells: every name and value checked, what equals a default left out
+
+
+def _expand(where: str, sweep: Sweep, tasks: _Tasks, *, tuning: bool) -> Iterator[Cell]:
+    """Yield the cells of a sweep.
 
     Args:
         where: File and key of the sweep, for messages.
         sweep: What to expand.
-        places: Where scenarios come from.
-        planned: Methods that are not there yet, with reasons.
+        tasks: Tasks built so far: each is built once, however many sweeps name it.
+        tuning: Whether the grid runs on tuning seeds.
 
     Raises:
         ConfigurationError: An unknown name, a value of the wrong type or out of its range.
     """
+    _check_seeds(where, sweep.seeds, tuning=tuning)
     budget = _budget(where, sweep)
     for options in _combinations(sweep.options):
-        place = places.find(where, sweep.scenario, options)
-        for method, fields, reason in _variants(where, sweep, place, planned):
-            for seed in sweep.seeds:
-                yield (
-                    Cell(
-                        scenario=place.scenario,
-                        options=place.options,
-                        method=method,
-                        fields=fields,
-                        preset=sweep.preset,
-                        seed=seed,
-                        budget=budget,
-                        label=sweep.label or sweep.preset,
-                    ),
-                    reason,
-                    place.lacking,
-                )
+        task = _task(where, sweep.scenario, options, tasks)
+        for method, fields, reason in _variants(where, sweep, task):
+            cell = Cell(
+                scenario=task.scenario,
+                options=task.options,
+                method=method,
+                fields=fields,
+                preset=sweep.preset,
+                seed=sweep.seeds[0],
+                budget=budget,
+                label=sweep.label or sweep.preset,
+                unavailable=task.lacking or reason,
+                lacking=task.lacking is not None,
+            )
+            yield from (replace(cell, seed=seed) for seed in sweep.seeds)
 
 
-def check_seeds(where: str, seeds: list[int], *, tuning: bool) -> None:
-    """Keep reporting and tuning seeds apart, and every seed to one use.
-
-    Raises:
-        ConfigurationError: A seed repeats, is negative, or is of the other kind.
-    """
+def _check_seeds(where: str, seeds: list[int], *, tuning: bool) -> None:
+    """Keep reporting and tuning seeds apart, and every seed to one use."""
     for seed in seeds:
         if seeds.count(seed) > 1:
             raise ConfigurationError(f"{where}.seeds: {seed} repeats; name each seed once")
@@ -178,28 +238,34 @@ def _combinations(swept: Mapping[str, list[Any]]) -> Iterator[dict[str, Value]]:
         yield dict(zip(swept, map(frozen, values), strict=True))
 
 
-def _variants(
-    where: str, sweep: Sweep, place: Place, planned: Mapping[str, str]
-) -> Iterator[tuple[str, Named, str | None]]:
-    """Yield method, fields and the reason why it cannot be run, if there is one."""
+def _task(where: str, scenario: str, options: dict[str, Value], tasks: _Tasks) -> Task:
+    for name in options.keys() & BudgetTable.model_fields.keys():
+        raise ConfigurationError(
+            f"{where}.options.{name}: that is a budget's name; write budget.{name}"
+        )
+    key = scenario, repr(sorted(options.items()))  # as text 1 and True differ
+    if key not in tasks:
+        tasks[key] = build_task(where, scenario, options)
+    return tasks[key]
+
+
+def _variants(where: str, sweep: Sweep, task: Task) -> Iterator[tuple[str, Named, str | None]]:
+    """Yield method, fields that differ from the preset, and why it cannot be run, if it cannot."""
     for name in sweep.methods:
         every = name == EVERY_METHOD
         names = [n for n, method in METHODS.items() if method.learns] if every else [name]
         for method, fields in product(names, _combinations(sweep.fields)):
-            if method in METHODS:
-                changed, reason = _checked_variant(where, sweep, place, method, fields)
-                if not (every and reason and place.built):
-                    yield method, changed, place.reason or reason
-            elif method in planned:
-                yield method, tuple(sorted(fields.items())), place.reason or planned[method]
-            else:
+            if method not in METHODS:
                 raise ConfigurationError(
                     f"{where}.methods: unknown method {method!r}; {nearest(method, METHODS)}"
                 )
+            changed, reason = _checked_variant(where, sweep, task, method, fields)
+            if not (every and reason and task.built):
+                yield method, changed, reason
 
 
 def _checked_variant(
-    where: str, sweep: Sweep, place: Place, method: str, fields: dict[str, Value]
+    where: str, sweep: Sweep, task: Task, method: str, fields: dict[str, Value]
 ) -> tuple[Named, str | None]:
     """Return the fields that differ from the preset, and why the pair is impossible, if it is."""
     if sweep.preset == "tuned" and (reason := untuned(method, sweep.scenario)):
@@ -215,49 +281,22 @@ def _checked_variant(
         raise ConfigurationError(f"{where}.fields: {error}") from None
     changed = {n: v for n in fields if (v := getattr(config, n)) != getattr(usual, n)}
     named = tuple(sorted(changed.items()))
-    if place.built is None:
+    if task.built is None:
         return named, None
     if issubclass(METHODS[method], Reference):
-        policies = place.built.references()
+        policies = task.built.references()
         if config.policy not in policies:
             raise ConfigurationError(
                 f"{where}.fields.policy: {sweep.scenario} has no reference policy "
                 f"{config.policy!r}; {nearest(config.policy, policies)}"
             )
-    return named, METHODS[method].unsuitable(place.built.spec, config)
+    return named, METHODS[method].unsuitable(task.built.spec, config)
 
 
-KEYS = ("scenario", "place", "method", "variant", "preset", "label", "seed")
-
-
-def select(cells: Iterable[Cell], only: str | None) -> tuple[Cell, ...]:
-    """Return the cells that match every key of a selection, each by any of its patterns.
-
-    Args:
-        cells: What to select from.
-        only: ``key=pattern`` pairs with commas between; a key may be given several times. A
-            pattern is text with ``*``, ``?`` and ``[0-9]``; ``?`` stands in for a comma.
-
-    Raises:
-        ConfigurationError: A pair or key that cannot be, or a selection of nothing.
-    """
-    patterns: defaultdict[str, list[str]] = defaultdict(list)
-    for pair in only.split(",") if only is not None else ():
-        key, equals, pattern = pair.strip().partition("=")
-        if not equals or key not in KEYS:
-            raise ConfigurationError(
-                f"--only {only}: {pair.strip()!r} is not key=pattern; {nearest(key, KEYS)} (write "
-                "? for a comma inside a pattern)"
-            )
-        patterns[key].append(pattern)
-    chosen = tuple(
-        cell
-        for cell in cells
-        if all(
-            any(fnmatchcase(str(getattr(cell, key)), pattern) for pattern in choices)
-            for key, choices in patterns.items()
-        )
-    )
-    if not chosen:
-        raise ConfigurationError(f"--only {only}: matches no cell; `plan` lists what there is")
-    return chosen
+def _grid_path(name: str) -> Path:
+    shipped = shipped_grids()
+    if name in shipped:
+        return shipped[name]
+    if name.endswith(".toml"):
+        return Path(name)
+    raise ConfigurationError(f"--grid {name}: no such grid; {nearest(name, shipped)}")

@@ -1,29 +1,79 @@
-"""Hyperparameters: TOML values poured into a method's Config, strictly."""
+"""Hyperparameters: TOML values poured into a method's Config, strictly.
+
+``methods/hparams/<method>.toml`` holds presets ``paper`` and ``default``; preset ``tuned`` is what
+``tune --write`` found over ``default`` and wrote to ``methods/hparams/tuned.toml``.
+"""
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from harness.config.cell import Cell, Named, Value
-from harness.config.scenario import frozen
 from harness.config.seeding import TUNING_SEEDS
+from harness.config.toml import Named, Table, Value, checked, frozen, read_toml
 from harness.errors import ConfigurationError, nearest
 from methods import METHODS
 
 PRESETS = ("paper", "default", "tuned")
+TUNED_FILE = "methods/hparams/tuned.toml"
+
+
+class Tuned(Table):
+    """What a study found.
+
+    Attributes:
+        study: Its name.
+        date: When its last trial ended [UTC, ISO 8601].
+        trials: Trials that ended in order, the pruned ones included.
+        budget: What it might spend [environment steps].
+        seeds: Tuning seeds of every trial.
+        score: The best trial's mean over them.
+        values: Hyperparameters that differ from preset ``default``.
+    """
+
+    study: str
+    date: str
+    trials: int
+    budget: int
+    seeds: Annotated[list[Annotated[int, Field(ge=TUNING_SEEDS)]], Field(min_length=1)]
+    score: float
+    values: dict[str, Any]
+
+
+def build_config(method: str, scenario: str, preset: str, fields: Named = ()) -> Any:
+    """Build ``METHODS[method].Config`` from a preset and overriding fields.
+
+    Raises:
+        ConfigurationError: An unknown key, a missing value or a value of the wrong type.
+    """
+    values = preset_values(method, scenario, preset)
+    for name, value in fields:
+        if name not in values:
+            raise ConfigurationError(
+                f"method {method!r} has no field {name!r}; {nearest(name, values)}"
+            )
+        values[name] = value
+    config = METHODS[method].Config
+    try:
+        model = _config_model(method).model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(
+            f"{file_name(method)} [{preset}.{scenario}]: field "
+            f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
+        ) from None
+    return config(**dict(model))
 
 
 def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
     """Return the hyperparameters of a preset: ``[<preset>.all]`` under ``[<preset>.<scenario>]``.
 
     ``tuned`` is what tuning changed over ``default``; methods that learn nothing need no tuning. A
-    field that has a default in its Config (see ``told``) need not stand in the file.
+    field that has a default in its Config (see ``identity_fields``) need not stand in the file.
 
     Raises:
         ConfigurationError: An unknown key, a field without a value, or nothing tuned.
@@ -47,49 +97,8 @@ def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
     return values
 
 
-def untuned(method: str, scenario: str) -> str | None:
-    """Return why there is no preset ``tuned``; None where there is one or none is needed."""
-    if find_tuned(method, scenario) is not None or not METHODS[method].learns:
-        return None
-    return f"{method} is not tuned on {scenario} yet: `tune --write {TUNED_FILE}` makes its preset"
-
-
-def load_config(cell: Cell) -> Any:
-    """Build the Config of a cell: its preset's values, overridden by its fields.
-
-    Raises:
-        ConfigurationError: An unknown key, a missing value or a value of the wrong type.
-    """
-    return build_config(cell.method, cell.scenario, cell.preset, cell.fields)
-
-
-def build_config(method: str, scenario: str, preset: str, fields: Named = ()) -> Any:
-    """Build ``METHODS[method].Config`` from a preset and overriding fields.
-
-    Raises:
-        ConfigurationError: An unknown key, a missing value or a value of the wrong type.
-    """
-    values = preset_values(method, scenario, preset)
-    for name, value in fields:
-        if name not in values:
-            raise ConfigurationError(
-                f"method {method!r} has no field {name!r}; {nearest(name, values)}"
-            )
-        values[name] = value
-    config = METHODS[method].Config
-    try:
-        checked = _config_model(method).model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(
-            f"{file_name(method)} [{preset}.{scenario}]: field "
-            f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
-        ) from None
-    return config(**dict(checked))
-
-
-def told(config: Any) -> dict[str, Any]:
-    """Return what a Config says: all fields but those at the default of their class.
+def identity_fields(config: Any) -> dict[str, Any]:
+    """Return what tells a Config from others: all fields but those at the default of their class.
 
     A field that is added to a Config after results were stored gets a default that means "as
     before": at that value it changes neither what is learned nor the results' fingerprint.
@@ -97,6 +106,36 @@ def told(config: Any) -> dict[str, Any]:
     usual = _defaults(type(config))
     values = dataclasses.asdict(config)
     return {name: v for name, v in values.items() if name not in usual or v != usual[name]}
+
+
+def untuned(method: str, scenario: str) -> str | None:
+    """Return why there is no preset ``tuned``; None where there is one or none is needed."""
+    if find_tuned(method, scenario) is not None or not METHODS[method].learns:
+        return None
+    return f"{method} is not tuned on {scenario} yet: `tune --write {TUNED_FILE}` makes its preset"
+
+
+def find_tuned(method: str, scenario: str) -> Tuned | None:
+    """Return what was found for a method on a scenario; None where nothing was tuned.
+
+    Raises:
+        ConfigurationError: The file is not what ``tune --write`` makes.
+    """
+    return _shipped().get(method, {}).get(scenario)
+
+
+def read_tuned(path: Path) -> dict[str, dict[str, Tuned]]:
+    """Read a file that ``tune --write`` has made: by method and scenario; {} where there is none.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return checked(dict[str, dict[str, Tuned]], read_toml(path, str(path)), str(path))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}; `tune --write` makes this file") from None
 
 
 def file_name(method: str) -> str:
@@ -114,10 +153,12 @@ def read_tables(method: str) -> Mapping[str, Any]:
     source = resources.files("methods") / "hparams" / f"{method}.toml"
     if not source.is_file():
         return {name: {"all": {}} for name in PRESETS} | {"shaping": []}
-    try:
-        return tomllib.loads(source.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file_name(method)}: no valid TOML: {error}") from None
+    return read_toml(source, file_name(method))
+
+
+@cache
+def _shipped() -> dict[str, dict[str, Tuned]]:
+    return read_tuned(Path(str(resources.files("methods") / "hparams" / "tuned.toml")))
 
 
 def _tuned_values(method: str, scenario: str) -> dict[str, Value]:
@@ -145,69 +186,3 @@ def _config_model(method: str) -> type[BaseModel]:
     config = METHODS[method].Config
     fields: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(config).items()}
     return create_model(config.__name__, __config__=ConfigDict(strict=True), **fields)
-
-
-TUNED_FILE = "methods/hparams/tuned.toml"
-
-
-class Tuned(BaseModel):
-    """What a study found.
-
-    Attributes:
-        study: Its name.
-        date: When its last trial ended [UTC, ISO 8601].
-        trials: Trials that ended in order, the pruned ones included.
-        budget: What it might spend [environment steps].
-        seeds: Tuning seeds of every trial.
-        score: The best trial's mean over them.
-        values: Hyperparameters that differ from preset ``default``.
-    """
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    study: str
-    date: str
-    trials: int
-    budget: int
-    seeds: Annotated[list[Annotated[int, Field(ge=TUNING_SEEDS)]], Field(min_length=1)]
-    score: float
-    values: dict[str, Any]
-
-
-_FILE = TypeAdapter(dict[str, dict[str, Tuned]])
-
-
-def find_tuned(method: str, scenario: str) -> Tuned | None:
-    """Return what was found for a method on a scenario; None where nothing was tuned.
-
-    Raises:
-        ConfigurationError: The file is not what ``tune --write`` makes.
-    """
-    return _shipped().get(method, {}).get(scenario)
-
-
-def read_tuned(path: Path) -> dict[str, dict[str, Tuned]]:
-    """Read a file that ``tune --write`` has made: by method and scenario; {} where there is none.
-
-    Raises:
-        ConfigurationError: It is something else.
-    """
-    if not path.exists():
-        return {}
-    try:
-        return _FILE.validate_python(tomllib.loads(path.read_text()))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ConfigurationError(
-            f"{path}: {key}: {first['msg']}, not {first['input']!r}; `tune --write` makes this file"
-        ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(
-            f"{path}: not a file of tuned values ({error}); `tune --write` makes it"
-        ) from None
-
-
-@cache
-def _shipped() -> dict[str, dict[str, Tuned]]:
-    return read_tuned(Path(str(resources.files("methods") / "hparams" / "tuned.toml")))

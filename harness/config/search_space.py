@@ -1,7 +1,7 @@
 """Search spaces: which hyperparameters a method may be tuned in, and within which bounds.
 
 ``methods/hparams/<method>.toml`` holds them: a table ``[search.all]``, a table per scenario over
-it, and at the top ``shaping``, the knobs that reshape rewards.
+it, and at the top ``shaping``, the parameters that reshape rewards.
 """
 
 from collections.abc import Mapping
@@ -9,15 +9,14 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
-from harness.config.grid import planned
 from harness.config.hparams import file_name, read_tables
-from harness.config.scenario import frozen
+from harness.config.toml import frozen
 from harness.errors import ConfigurationError, nearest
 from methods import METHODS
 from scenarios import SCENARIOS
 
 
-class Knob(BaseModel):
+class Parameter(BaseModel):
     """The values of one hyperparameter that tuning may try: a range, or choices.
 
     Attributes:
@@ -35,12 +34,12 @@ class Knob(BaseModel):
     choices: tuple[Any, ...] | None = None
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> "Knob":
+    def _is_one_of_both(self) -> "Parameter":
         if self.choices is not None:
             if not self.choices or self.model_fields_set != {"choices"}:
                 raise ValueError("choices are one value or more, and stand alone")
         elif self.low is None or self.high is None:
-            raise ValueError("a knob has low and high, or choices")
+            raise ValueError("a parameter has low and high, or choices")
         elif self.low > self.high:
             raise ValueError(f"low {self.low} is above high {self.high}")
         elif self.log and self.low <= 0:
@@ -66,61 +65,64 @@ class Knob(BaseModel):
         return f"log({span})" if self.log else span
 
 
-def search_space(method: str, scenario: str) -> dict[str, Knob]:
-    """Return a method's knobs: ``[search.all]`` under ``[search.<scenario>]``.
+def search_space(method: str, scenario: str) -> dict[str, Parameter]:
+    """Return a method's parameters: ``[search.all]`` under ``[search.<scenario>]``.
 
     Raises:
-        ConfigurationError: An unknown table or knob, a range without values, or a value that the
-            method's Config could not have.
+        ConfigurationError: An unknown table or parameter, a range without values, or a value that
+            the method's Config could not have.
     """
     tables, file = read_tables(method).get("search", {}), file_name(method)
-    known = ["all", *SCENARIOS, *planned()["scenarios"]]
+    known = ["all", *SCENARIOS]
     for name in tables.keys() - set(known):
         raise ConfigurationError(
             f"{file} [search.{name}]: no such scenario; {nearest(name, known)}"
         )
     return {
-        key: _knob(method, f"{file} [search.{table}].{key}", key, value)
+        key: _parameter(method, f"{file} [search.{table}].{key}", key, value)
         for table in dict.fromkeys(["all", scenario])
         for key, value in tables.get(table, {}).items()
     }
 
 
-def shaping_knobs(method: str) -> tuple[str, ...]:
-    """Return the knobs that reshape rewards, which every fair search includes.
+def shaping_parameters(method: str) -> tuple[str, ...]:
+    """Return the parameters that reshape rewards, which every fair search includes.
 
     Raises:
-        ConfigurationError: The key is missing, or names no knob of ``[search.all]``.
+        ConfigurationError: The key is missing, or names no parameter of ``[search.all]``.
     """
     names, file = read_tables(method).get("shaping"), file_name(method)
     if not isinstance(names, list):
         raise ConfigurationError(
-            f"{file}: shaping names the knobs that reshape rewards, [] where there are none"
+            f"{file}: shaping names the parameters that reshape rewards, [] where there are none"
         )
-    knobs = search_space(method, "all")
+    parameters = search_space(method, "all")
     for name in names:
-        if name not in knobs:
+        if name not in parameters:
             raise ConfigurationError(
-                f"{file} shaping: no knob {name!r} in [search.all]; {nearest(str(name), knobs)}"
+                f"{file} shaping: no parameter {name!r} in [search.all]; "
+                f"{nearest(str(name), parameters)}"
             )
     return tuple(names)
 
 
-def _knob(method: str, where: str, key: str, value: Any) -> Knob:
+def _parameter(method: str, where: str, key: str, value: Any) -> Parameter:
     hints = get_type_hints(METHODS[method].Config)
     if key not in hints:
         raise ConfigurationError(f"{where}: {method} has no such field; {nearest(key, hints)}")
     if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{where}: a knob is a table with low and high, or choices")
-    for name in value.keys() - Knob.model_fields.keys():
-        raise ConfigurationError(f"{where}.{name}: no such key; {nearest(name, Knob.model_fields)}")
+        raise ConfigurationError(f"{where}: a parameter is a table with low and high, or choices")
+    for name in value.keys() - Parameter.model_fields.keys():
+        raise ConfigurationError(
+            f"{where}.{name}: no such key; {nearest(name, Parameter.model_fields)}"
+        )
     field: TypeAdapter[Any] = TypeAdapter(hints[key], config=ConfigDict(strict=True))
     try:
-        knob = Knob.model_validate({name: frozen(part) for name, part in value.items()})
-        if knob.choices is not None:
-            return Knob(choices=tuple(map(field.validate_python, knob.choices)))
-        low, high = field.validate_python(knob.low), field.validate_python(knob.high)
-        return Knob(low=low, high=high, log=knob.log)
+        parameter = Parameter.model_validate({name: frozen(part) for name, part in value.items()})
+        if parameter.choices is not None:
+            return Parameter(choices=tuple(map(field.validate_python, parameter.choices)))
+        low, high = field.validate_python(parameter.low), field.validate_python(parameter.high)
+        return Parameter(low=low, high=high, log=parameter.log)
     except ValidationError as error:
         first = error.errors()[-1]  # of int and float, the wider
         at = "".join(f".{part}" for part in first["loc"][:1])

@@ -25,7 +25,7 @@ from harness.export.mlflow_setup import ARTIFACTS, INSTALL, database, installed,
 from harness.plotting.plot import Curve, Plot
 from harness.results.files import Failure
 from harness.results.index import done_by_variant
-from harness.results.result import RunResult, all_options
+from harness.results.result import RunResult
 from harness.training.pool import Job, View
 from harness.training.worker import Outcome
 from methods import METHODS
@@ -72,7 +72,7 @@ def _plot(results: Sequence[RunResult]) -> Plot:
         least=tuple(map(min, values)),
         most=tuple(map(max, values)),
     )
-    title, ylabel = f"{cell.place}, {cell.variant}", f"{metric} [{info.unit}]"
+    title, ylabel = f"{cell.task}, {cell.variant}", f"{metric} [{info.unit}]"
     return Plot(title=title, ylabel=ylabel, curves=(curve,), levels=(), by_method=True)
 
 
@@ -131,14 +131,14 @@ class Family:
     """An entry and those below it.
 
     Attributes:
-        place: Part of what it is found by, a tag of all its entries.
+        task: Part of what it is found by, a tag of all its entries.
         variant: The other part.
         fingerprint: Hash of what the entry above rests on.
         above: Makes that entry.
         members: The entries below, by tag ``cell_id``.
     """
 
-    place: str
+    task: str
     variant: str
     fingerprint: str
     above: Callable[[], Entry]
@@ -149,7 +149,7 @@ def variant_family(grid: str, results: Sequence[RunResult]) -> Family:
     """Return the entries of a variant and of its runs."""
     cell = results[0].cell
     return Family(
-        place=cell.place,
+        task=cell.task,
         variant=cell.variant,
         fingerprint=variant_fingerprint(results),
         above=partial(variant_entry, grid, results),
@@ -160,13 +160,13 @@ def variant_family(grid: str, results: Sequence[RunResult]) -> Family:
 def seed_entry(grid: str, result: RunResult) -> Entry:
     """Return the entry of one run: its settings, its curve over environment steps, its costs."""
     cell = result.cell
-    tables = {"options": all_options(cell), "config": result.config, "method": result.method}
+    tables = {"options": cell.all_options, "config": result.config, "method": result.method}
     params = {
         f"{table}.{k}": as_text(v) for table, content in tables.items() for k, v in content.items()
     }
     start_ms, end_ms = _times_ms(result)
     return Entry(
-        name=f"seed={cell.seed} {cell.place}/{cell.variant}",  # in a narrow column the seed counts
+        name=f"seed={cell.seed} {cell.task}/{cell.variant}",  # in a narrow column the seed counts
         tags=_shared_tags(grid, result) | {"role": "seed"} | _identity(result),
         params=_shared_params(result) | {"seed": str(cell.seed)} | params,
         points=[point._replace(name=metric_name(point.name)) for point in _points(result)],
@@ -182,7 +182,7 @@ def variant_entry(grid: str, results: Sequence[RunResult]) -> Entry:
     first, times = results[0], [_times_ms(result) for result in results]
     finals = {name: [r.final(name) for r in results] for name in first.curve[-1]["metrics"]}
     return Entry(
-        name=f"{first.cell.place}/{first.cell.variant}",
+        name=f"{first.cell.task}/{first.cell.variant}",
         tags=_shared_tags(grid, first) | {"role": "variant"},
         params=_shared_params(first),
         points=[
@@ -203,7 +203,7 @@ def variant_fingerprint(results: Iterable[RunResult]) -> str:
 
 
 def _shared_tags(grid: str, result: RunResult) -> dict[str, str]:
-    return {"grid": grid, "place": result.cell.place, "variant": result.cell.variant}
+    return {"grid": grid, "task": result.cell.task, "variant": result.cell.variant}
 
 
 def _identity(result: RunResult) -> dict[str, str]:
@@ -217,7 +217,7 @@ def _identity(result: RunResult) -> dict[str, str]:
 def _shared_params(result: RunResult) -> dict[str, str]:
     """Return what the seeds of a variant share for good."""
     cell = result.cell
-    names = ("scenario", "place", "method", "variant", "preset")
+    names = ("scenario", "task", "method", "variant", "preset")
     budget = {f"budget.{name}": as_text(value) for name, value in asdict(cell.budget).items()}
     return {name: getattr(cell, name) for name in names} | budget
 
@@ -290,13 +290,13 @@ class Experiment:
             self._id = found.experiment_id
             return
         # A server keeps files itself; without one, MLflow would take the working directory.
-        place = (artifacts / name).as_uri() if uri.startswith("sqlite:") else None
+        task = (artifacts / name).as_uri() if uri.startswith("sqlite:") else None
         tags = {"mlflow.note.content": description}
-        self._id = self._client.create_experiment(title, artifact_location=place, tags=tags)
+        self._id = self._client.create_experiment(title, artifact_location=task, tags=tags)
 
-    def runs(self, place: str, variant: str) -> list[Stored]:
+    def runs(self, task: str, variant: str) -> list[Stored]:
         """Return the runs of a variant, its own and those of its seeds, the trash left out."""
-        query = f"tags.place = '{place}' and tags.variant = '{variant}'"  # neither has quotes
+        query = f"tags.task = '{task}' and tags.variant = '{variant}'"  # neither has quotes
         found = self._client.search_runs([self._id], query, max_results=_ALL)
         tags = [(run.info.run_id, run.data.tags) for run in found]
         return [Stored(run_id, of.get("cell_id"), of.get(_MARK)) for run_id, of in tags]
@@ -396,7 +396,7 @@ class Tracker:
             TrackingError: The tracker cannot be reached or is broken.
         """
         with self._writing(), self._lock:
-            there = self._experiment.runs(family.place, family.variant)
+            there = self._experiment.runs(family.task, family.variant)
             above = next((run for run in there if run.cell_id is None), None)
             if above is not None and above.fingerprint == family.fingerprint:
                 return self._put(family, there, above.run_id)

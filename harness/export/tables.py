@@ -20,7 +20,7 @@ from harness.results.index import CURVE_COLUMNS, Run, curve_table
 from harness.results.result import RunResult
 from methods import METHODS
 
-_CELL = ["place", "scenario", "variant", "method", "preset", "label", "seed"]
+_CELL = ["task", "scenario", "variant", "method", "preset", "label", "seed"]
 CURVE = [*_CELL, *CURVE_COLUMNS[-5:]]
 _FACTS = ["hops", "centralized", "parameters", "floats_execution", "floats_training"]
 _COSTS = ["wall_s", "cpu_s", *SECONDS, "steps_per_s", "peak_memory_mb", "resumed"]
@@ -42,8 +42,8 @@ def curve_frame(runs: Sequence[Run]) -> pd.DataFrame:
         The columns of ``CURVE``; ``episode`` and ``step`` count training so far.
     """
     table = curve_table(runs)
-    scenarios = {run.cell.place: run.cell.scenario for run in runs}
-    return _typed(table.assign(scenario=table["place"].map(scenarios))[CURVE])
+    scenarios = {run.cell.task: run.cell.scenario for run in runs}
+    return _typed(table.assign(scenario=table["task"].map(scenarios))[CURVE])
 
 
 def run_frame(runs: Sequence[Run]) -> pd.DataFrame:
@@ -145,7 +145,7 @@ def marl_eval_tree(
             notes[f"left out: {cell.variant} does not learn and has no curve"] = None
             continue
         tasks = environments.setdefault(_name(cell.scenario), {})
-        seeds = tasks.setdefault(_name(cell.place), {}).setdefault(_name(cell.variant), {})
+        seeds = tasks.setdefault(_name(cell.task), {}).setdefault(_name(cell.variant), {})
         if cell.seed in seeds:
             other = seeds[cell.seed].cell.id
             raise ConfigurationError(f"{cell.id} and {other}: the same name in lower case")

@@ -1,18 +1,16 @@
 """What the papers claim in words, as data: ``harness/published/claims.toml``."""
 
-import tomllib
 from enum import StrEnum
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from harness.config.grid import planned
+from harness.config.toml import Table, checked, read_toml
 from harness.errors import ConfigurationError, nearest
-from harness.published.numbers import Options, check_place, explain
+from harness.published.numbers import Options, check_task
 from harness.stats.decision import Relation
 from methods import METHODS
-from scenarios import SCENARIOS
 
 NAME = "harness/published/claims.toml"
 
@@ -24,7 +22,7 @@ class When(StrEnum):
     TRAINING = "training"  # the mean over all evaluations: how soon, and how steadily
 
 
-class Claim(BaseModel):
+class Claim(Table, strict=False):
     """A sentence of a paper that puts methods before, behind or beside others.
 
     Attributes:
@@ -42,8 +40,6 @@ class Claim(BaseModel):
             each method under each of them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     paper: str
     source: str
     words: str
@@ -53,14 +49,14 @@ class Claim(BaseModel):
     relation: Relation = Relation.BETTER
     others: tuple[str, ...] = Field(min_length=1)
     when: When = When.END
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
     others_options: tuple[Options, ...] = ()
 
     @property
     def rivals(self) -> tuple[tuple[str, Options], ...]:
         """Methods it is compared with, each with the options of its scenario."""
-        places = self.others_options or (self.options,)
-        return tuple((method, options) for options in places for method in self.others)
+        tasks = self.others_options or (self.options,)
+        return tuple((method, options) for options in tasks for method in self.others)
 
 
 def load_claims(folder: Traversable | None = None) -> tuple[Claim, ...]:
@@ -74,10 +70,7 @@ def load_claims(folder: Traversable | None = None) -> tuple[Claim, ...]:
             or wrong value.
     """
     file = (folder or resources.files("harness") / "published") / "claims.toml"
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{NAME}: not valid TOML: {error}") from None
+    tables = read_toml(file, NAME)
     for key in tables.keys() - {"claim"}:
         raise ConfigurationError(f"{NAME}: unknown key {key!r}; {nearest(key, ['claim'])}")
     return tuple(
@@ -87,19 +80,12 @@ def load_claims(folder: Traversable | None = None) -> tuple[Claim, ...]:
 
 
 def _claim(values: object, where: str) -> Claim:
-    try:
-        claim = Claim.model_validate(values)
-    except ValidationError as error:
-        raise ConfigurationError(f"{where}: {explain(error, Claim)}") from None
+    claim = checked(Claim, values, where)
     for method in (*claim.methods, *claim.others):
         if method not in METHODS:
             raise ConfigurationError(
                 f"{where}: unknown method {method!r}; {nearest(method, METHODS)}"
             )
-    scenarios = [*SCENARIOS, *planned()["scenarios"]]
-    if claim.scenario not in scenarios:
-        hint = nearest(claim.scenario, scenarios)
-        raise ConfigurationError(f"{where}: unknown scenario {claim.scenario!r}; {hint}")
     for options in (claim.options, *claim.others_options):
-        check_place(where, claim.scenario, claim.metric, options)
+        check_task(where, claim.scenario, claim.metric, options)
     return claim

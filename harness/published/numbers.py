@@ -1,15 +1,14 @@
 """The papers' own results, as data: ``harness/published/<scenario>.toml``."""
 
 import inspect
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from harness.config.cell import Value
+from harness.config.toml import Table, Value, checked, read_toml
 from harness.errors import ConfigurationError, nearest
 from scenarios import SCENARIOS
 
@@ -18,17 +17,13 @@ BOUND = "bound"  # stands in place of a method for the best value a paper states
 Options: TypeAlias = dict[str, bool | int | float | str]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _Source(_Strict):
+class _Source(Table):
     metric: str
     paper: str
     source: str
     runs: int | None = Field(default=None, ge=1)
     spread: float = Field(default=0.0, ge=0)
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
 
 
 class Published(_Source):
@@ -77,16 +72,13 @@ def load_published(scenario: str, folder: Traversable | None = None) -> tuple[Pu
 
     Raises:
         ConfigurationError: A file that is not TOML, an unknown key, metric or option, a missing
-            or wrong value. What is said of a scenario not built yet is taken as it is.
+            or wrong value.
     """
     file = (folder or resources.files("harness") / "published") / f"{scenario}.toml"
     if not file.is_file():
         return ()
     name, entries = f"harness/published/{scenario}.toml", list[Published]()
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{name}: not valid TOML: {error}") from None
+    tables = read_toml(file, name)
     for key in tables.keys() - _TABLES.keys():
         raise ConfigurationError(f"{name}: unknown key {key!r}; {nearest(key, _TABLES)}")
     for kind, model in _TABLES.items():
@@ -106,23 +98,16 @@ def find_published(
     )
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say what is wrong with an entry, and what would be right."""
-    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    key = ".".join(map(str, first["loc"])) or "entry"
-    if first["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {nearest(key, model.model_fields)}"
-    return f"{key}: {first['msg']}"
-
-
-def check_place(where: str, scenario: str, metric: str, options: Iterable[str]) -> None:
+def check_task(where: str, scenario: str, metric: str, options: Iterable[str]) -> None:
     """Refuse a headline metric or an option that a scenario does not have.
 
     Raises:
         ConfigurationError: With the nearest one.
     """
-    if scenario not in SCENARIOS:  # planned: nothing is known of it yet
-        return
+    if scenario not in SCENARIOS:
+        raise ConfigurationError(
+            f"{where}: unknown scenario {scenario!r}; {nearest(scenario, SCENARIOS)}"
+        )
     known = [name for name, m in SCENARIOS[scenario].metric_info.items() if m.headline]
     if metric not in known:
         raise ConfigurationError(
@@ -139,11 +124,8 @@ _TABLES: Mapping[str, type[Published] | type[Row]] = {"result": Published, "row"
 def _entries(
     model: type[Published] | type[Row], values: Any, scenario: str, where: str
 ) -> list[Published]:
-    try:
-        entry = model.model_validate(values)
-    except ValidationError as error:
-        raise ConfigurationError(f"{where}: {explain(error, model)}") from None
-    check_place(where, scenario, entry.metric, entry.options)
+    entry = checked(model, values, where)
+    check_task(where, scenario, entry.metric, entry.options)
     if isinstance(entry, Published):
         return [entry]
     shared = entry.model_dump(exclude={"values"})

@@ -27,7 +27,7 @@ from harness.report.header import header, overview, soundness
 from harness.report.markdown import markdown
 from harness.report.notes import notes, unavailable_notes
 from harness.report.numbers import number, sentence
-from harness.report.rows import PlaceRuns, gather
+from harness.report.rows import TaskRuns, gather
 from harness.report.sharing import share_plots, sharing, sizes
 from harness.report.study import find_studies, study_section
 from harness.results.index import Run, State, load_runs
@@ -72,68 +72,72 @@ def build_report(grid: Grid, results: Path) -> Report:
         )
     runs = load_runs(grid, results)
     faults = find_faults(grid, runs, results)
-    by_place: dict[str, list[Run]] = {}
+    by_task: dict[str, list[Run]] = {}
     for run in runs:
-        by_place.setdefault(run.cell.place, []).append(run)
-    places = [
+        by_task.setdefault(run.cell.task, []).append(run)
+    tasks = [
         gather(place, found)
-        for place, found in by_place.items()
+        for place, found in by_task.items()
         if any(run.state is not State.UNAVAILABLE for run in found)
     ]
     claims = load_claims()
-    found = {place.place: findings(place, claims, places) for place in places}
-    blocks = [*header(grid, runs, faults), *overview(by_place, found)]
-    for place in places:
-        blocks += section(place, found[place.place])
-    for study in find_studies([place.rows for place in places]):
+    found = {task.task: findings(task, claims, tasks) for task in tasks}
+    blocks = [*header(grid, runs, faults), *overview(by_task, found)]
+    for task in tasks:
+        blocks += section(task, found[task.task])
+    for study in find_studies([task.rows for task in tasks]):
         blocks += study_section(study)
-    blocks += [*across_scenarios(places), *costs_section(runs), *soundness(runs, faults)]
+    blocks += [*across_scenarios(tasks), *costs_section(runs), *soundness(runs, faults)]
     if unavailable := unavailable_notes(runs):
         blocks += [Heading(2, "Not available"), *footnotes(unavailable)]
     document = Document(name=grid.name, blocks=tuple(blocks))
     return Report(document=document, records=results / grid.name, faults=faults)
 
 
-def section(place: PlaceRuns, found: Sequence[Finding]) -> list[Block]:
-    """Return the section of a place: what a reader compares first, what it cost last.
+def section(task: TaskRuns, found: Sequence[Finding]) -> list[Block]:
+    """Return the section of a task: what a reader compares first, what it cost last.
 
     Args:
-        place: Its runs.
+        task: Its runs.
         found: What they say of the papers' claims.
     """
     blocks: list[Block] = [
-        Heading(2, place.place),
-        Paragraph(sentence(place.description)),
+        Heading(2, task.task),
+        Paragraph(sentence(task.description)),
     ]
-    for n, (metric, info) in enumerate(place.headline.items()):
+    for n, (metric, info) in enumerate(task.headline.items()):
         blocks += [
             Heading(3, f"{metric} {'↑' if info.higher_is_better else '↓'} ({info.unit})"),
-            comparison(place, metric, whole=n == 0),
-            *_landmarks(place, metric),
+            comparison(task, metric, whole=n == 0),
+            *_landmarks(task, metric),
         ]
-    blocks += footnotes(notes(place.place, place.rows))
-    for metric in place.headline:
-        blocks += against_the_papers(place, metric)
+    blocks += footnotes(notes(task.task, task.rows))
+    for metric in task.headline:
+        blocks += against_the_papers(task, metric)
     blocks += claims_table(found)
-    for metric in place.headline:
-        for label in place.labels:
-            blocks += against_rivals(place, metric, label)
-    blocks += map(Figure, plots(place.place, place.rows))
-    blocks += [*sharing(place.rows), *map(Figure, share_plots(place.place, place.rows))]
-    return [*blocks, *sizes(place.rows), *map(Figure, cost_plots(place.place, place.rows))]
+    for metric in task.headline:
+        for label in task.labels:
+            blocks += against_rivals(task, metric, label)
+    blocks += map(Figure, plots(task.task, task.rows))
+    blocks += [*sharing(task.rows), *map(Figure, share_plots(task.task, task.rows))]
+    return [*blocks, *sizes(task.rows), *map(Figure, cost_plots(task.task, task.rows))]
 
 
-def _landmarks(place: PlaceRuns, metric: str) -> list[Block]:
+def _landmarks(task: TaskRuns, metric: str) -> list[Block]:
     """Return bound and floor, and where in the papers the table's figures come from."""
-    floor, bound, places = place.landmarks.floor, place.landmarks.bound, place.places(metric)
-    stated = papers(place.stated(metric, BOUND))
+    floor, bound, places = (
+        task.reference_values.floor,
+        task.reference_values.bound,
+        task.places(metric),
+    )
+    stated = papers(task.stated(metric, BOUND))
     said = []
     if metric in bound:
         papers_too = f" (papers: {stated})" if stated else ""
         said.append(f"bound {number(bound[metric], places)}{papers_too}")
     if metric in floor:
         said.append(f"floor {number(floor[metric], places)}")
-    here = (metric, place.options)
-    found = sources([e for e in place.published if (e.metric, e.options) == here])
+    here = (metric, task.options)
+    found = sources([e for e in task.published if (e.metric, e.options) == here])
     text = " ".join(filter(None, [sentence(", ".join(said)) if said else "", found]))
     return [Paragraph(text)] if text else []

@@ -13,7 +13,7 @@ from harness.published.numbers import BOUND, Options, Published
 from harness.report.comparison import papers, range_of_ranks
 from harness.report.document import Block, Entry, Heading, Table, bullets
 from harness.report.numbers import NOTHING, interval_text, signed
-from harness.report.rows import PlaceRuns, Variant, differences, title_of
+from harness.report.rows import TaskRuns, Variant, differences, title_of
 from harness.stats.decision import CLOSE, MARGIN, Decision, decide, seeds_to_decide, verdict
 from harness.stats.intervals import mean_interval, rank_ranges
 from harness.stats.paired import MOST_SEEDS
@@ -48,20 +48,20 @@ class Finding:
 
 
 def findings(
-    place: PlaceRuns, claims: Iterable[Claim], places: Sequence[PlaceRuns]
+    task: TaskRuns, claims: Iterable[Claim], tasks: Sequence[TaskRuns]
 ) -> tuple[Finding, ...]:
-    """Examine the claims on a place under each label; those without any runs are left out.
+    """Examine the claims on a task under each label; those without any runs are left out.
 
     Args:
-        place: Where the methods that the claims speak of were run.
+        task: Where the methods that the claims speak of were run.
         claims: All claims.
-        places: All places: a claim may compare with runs elsewhere.
+        tasks: All tasks: a claim may compare with runs elsewhere.
     """
     found = [
-        Finding(claim=claim, label=label, pairs=tuple(_pairs(place, label, claim, places)))
+        Finding(claim=claim, label=label, pairs=tuple(_pairs(task, label, claim, tasks)))
         for claim in claims
-        if (claim.scenario, claim.options) == (place.name, place.options)
-        for label in place.labels
+        if (claim.scenario, claim.options) == (task.name, task.options)
+        for label in task.labels
     ]
     return tuple(f for f in found if any(pair.decision for pair in f.pairs))
 
@@ -74,52 +74,50 @@ def tally(found: Iterable[Finding], label: str) -> str:
     return ", ".join(said) or NOTHING
 
 
-def _pairs(
-    place: PlaceRuns, label: str, claim: Claim, places: Sequence[PlaceRuns]
-) -> Iterator[Pair]:
+def _pairs(task: TaskRuns, label: str, claim: Claim, tasks: Sequence[TaskRuns]) -> Iterator[Pair]:
     for method in claim.methods:
-        mine = _values(place, method, label, claim)
+        mine = _values(task, method, label, claim)
         for rival, options in claim.rivals:
-            theirs = _rival_values(place, places, rival, options, label, claim)
+            theirs = _rival_values(task, tasks, rival, options, label, claim)
             name = title_of(rival)
             if options != claim.options:
                 name += f" ({', '.join(f'{key}={value}' for key, value in options.items())})"
             pair = Pair(method=title_of(method), rival=name)
-            yield _judged(place, claim, pair, differences(mine, theirs))
+            yield _judged(task, claim, pair, differences(mine, theirs))
 
 
 def _rival_values(
-    place: PlaceRuns,
-    places: Sequence[PlaceRuns],
+    task: TaskRuns,
+    tasks: Sequence[TaskRuns],
     rival: str,
     options: Options,
     label: str,
     claim: Claim,
 ) -> Mapping[int, float]:
     """Return a rival's values: here if its game is the same, else where that one was run."""
-    if options == place.options:
-        return _values(place, rival, label, claim)
-    there = [p for p in places if (p.name, p.options) == (place.name, options)]
+    if options == task.options:
+        return _values(task, rival, label, claim)
+    there = [p for p in tasks if (p.name, p.options) == (task.name, options)]
     found = (_values(p, rival, label, claim) for p in there)  # the same game, seen in several ways
     return next((values for values in found if values), {})
 
 
-def _judged(place: PlaceRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "pairs"]) -> Pair:
+def _judged(task: TaskRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "pairs"]) -> Pair:
     if not len(gaps):
         return pair
-    gaps = place.sign(claim.metric) * gaps
-    margin = place.margin(claim.metric, MARGIN)
+    gaps = task.sign(claim.metric) * gaps
+    margin = task.margin(claim.metric, MARGIN)
     mean, interval = float(gaps.mean()), mean_interval(gaps)
     return replace(
         pair,
         decision=decide(claim.relation, gaps, margin, np.random.default_rng(0)),
-        advantage=interval_text(mean, interval, place.places(claim.metric)),
+        advantage=interval_text(mean, interval, task.places(claim.metric)),
         needed=_needed(seeds_to_decide(claim.relation, gaps, margin), len(gaps)),
     )
 
 
-def _values(place: PlaceRuns, method: str, label: str, claim: Claim) -> Mapping[int, float]:
-    row = place.row(method, label)
+def _values(task: TaskRuns, method: str, label: str, claim: Claim) -> Mapping[int, float]:
+    row = task.row(method, label)
     return row.by_seed(label, claim.metric, claim.when) if row is not None else {}
 
 
@@ -193,30 +191,30 @@ class _Match:
     papers_rank: tuple[int, int]
 
 
-def against_the_papers(place: PlaceRuns, metric: str) -> list[Block]:
+def against_the_papers(task: TaskRuns, metric: str) -> list[Block]:
     """Return the table of verdicts on one metric; nothing where there is nothing to compare."""
     numbers = [
         entry
-        for entry in place.published
-        if (entry.metric, entry.options) == (metric, place.options)
+        for entry in task.published
+        if (entry.metric, entry.options) == (metric, task.options)
         if entry.value is not None and entry.method != BOUND
     ]
     matches = {
-        (paper, label): _matches(place, metric, label, [e for e in numbers if e.paper == paper])
+        (paper, label): _matches(task, metric, label, [e for e in numbers if e.paper == paper])
         for paper in dict.fromkeys(entry.paper for entry in numbers)
-        for label in place.labels
+        for label in task.labels
     }
     if not any(matches.values()):
         return []
     head = ["method", "papers"]
-    for label in place.labels:
+    for label in task.labels:
         head += [f"{label}: verdict", "rank (papers)"]
     printed: defaultdict[tuple[str, float], list[Published]] = defaultdict(list)
     for entry in numbers:
         printed[entry.method, _value(entry)].append(entry)
-    lines = [_line(place, metric, entries, matches) for entries in printed.values()]
+    lines = [_line(task, metric, entries, matches) for entries in printed.values()]
     orders = [
-        _order(place, metric, *key, found)
+        _order(task, metric, *key, found)
         for key, found in matches.items()
         if len(found) >= _LEAST_ORDER
     ]
@@ -227,17 +225,15 @@ def against_the_papers(place: PlaceRuns, metric: str) -> list[Block]:
     ]
 
 
-def _matches(
-    place: PlaceRuns, metric: str, label: str, entries: Sequence[Published]
-) -> list[_Match]:
+def _matches(task: TaskRuns, metric: str, label: str, entries: Sequence[Published]) -> list[_Match]:
     of_method = {entry.method: entry for entry in entries}  # some stand in two tables of a paper
     pairs = [
         (entry, row)
         for entry in of_method.values()
-        if (row := place.row(entry.method, label)) and row.finals(label, metric).size
+        if (row := task.row(entry.method, label)) and row.finals(label, metric).size
     ]
-    ours = place.ranks(metric, label, [row for _, row in pairs])
-    printed = place.sign(metric) * np.array([_value(entry) for entry, _ in pairs])
+    ours = task.ranks(metric, label, [row for _, row in pairs])
+    printed = task.sign(metric) * np.array([_value(entry) for entry, _ in pairs])
     theirs = rank_ranges(printed[:, None] > printed[None, :])
     return [
         _Match(entry=entry, row=row, rank=rank, papers_rank=papers_rank)
@@ -246,18 +242,18 @@ def _matches(
 
 
 def _line(
-    place: PlaceRuns,
+    task: TaskRuns,
     metric: str,
     entries: Sequence[Published],
     matches: Mapping[tuple[str, str], Sequence[_Match]],
 ) -> tuple[str | Entry, ...]:
     """Write a number that papers print, and how our runs stand to it under each label."""
     entry, line = entries[0], list[str | Entry]()
-    for label in place.labels:
+    for label in task.labels:
         among = matches[entry.paper, label]
         match = next((match for match in among if match.entry.method == entry.method), None)
         line += (
-            [NOTHING, NOTHING] if match is None else _standing(place, metric, label, match, entry)
+            [NOTHING, NOTHING] if match is None else _standing(task, metric, label, match, entry)
         )
         if len(among) < 2:
             line[-1] = NOTHING
@@ -265,23 +261,23 @@ def _line(
 
 
 def _standing(
-    place: PlaceRuns, metric: str, label: str, match: _Match, entry: Published
+    task: TaskRuns, metric: str, label: str, match: _Match, entry: Published
 ) -> tuple[Entry, Entry]:
     values = match.row.finals(label, metric)
     said = verdict(
         values,
         _value(entry),
         tolerance=entry.spread,
-        margin=place.margin(metric, CLOSE),
-        higher_is_better=place.sign(metric) > 0,
+        margin=task.margin(metric, CLOSE),
+        higher_is_better=task.sign(metric) > 0,
     )
-    gap = signed(float(values.mean()) - _value(entry), place.places(metric))
+    gap = signed(float(values.mean()) - _value(entry), task.places(metric))
     ranks = f"{range_of_ranks(match.rank)} ({range_of_ranks(match.papers_rank)})"
     records = match.row.records(label)
     return Entry(text=f"{said} ({gap})", records=records), Entry(text=ranks, records=records)
 
 
-def _order(place: PlaceRuns, metric: str, paper: str, label: str, matches: Sequence[_Match]) -> str:
+def _order(task: TaskRuns, metric: str, paper: str, label: str, matches: Sequence[_Match]) -> str:
     """Write how our order agrees with a paper's."""
     ours = [float(match.row.finals(label, metric).mean()) for match in matches]
     tau = float(kendalltau(ours, [_value(match.entry) for match in matches]).statistic)

@@ -13,7 +13,7 @@ from harness.report.notes import (
     collapsed,
 )
 from harness.report.numbers import NOTHING, mean_text, range_text, rough
-from harness.report.rows import PlaceRuns, Variant
+from harness.report.rows import TaskRuns, Variant
 from harness.results.index import State
 from harness.results.result import RunResult
 from harness.stats.intervals import summarize
@@ -21,32 +21,32 @@ from harness.stats.intervals import summarize
 _ABSENT = {State.DONE: "without this metric", State.MISSING: "not run"}
 
 
-def comparison(place: PlaceRuns, metric: str, *, whole: bool) -> Table:
+def comparison(task: TaskRuns, metric: str, *, whole: bool) -> Table:
     """Return the table of one metric.
 
     Args:
-        place: Where the methods meet.
+        task: Where the methods meet.
         metric: Which metric.
         whole: Whether to add what does not depend on the metric: hops and steps/s.
     """
     head = ["method", "papers"]
     ranks: dict[str, Mapping[str, str]] = {}
-    for label in place.labels:
+    for label in task.labels:
         head += [f"{label}: mean [95 %]", "min to max", "seeds", "rank"]
-        ranks[label] = _ranks(place, metric, label)
+        ranks[label] = _ranks(task, metric, label)
     body: list[list[str | Entry]] = []
-    for row in place.rows:
-        known = (about_method(place.place),) if centralized(row) else ()
+    for row in task.rows:
+        known = (about_method(task.task),) if centralized(row) else ()
         line: list[str | Entry] = [
             Entry(text=row.title, notes=known),
-            _stated(place, row, metric),
+            _stated(task, row, metric),
         ]
-        for label in place.labels:
-            line += _outcome(place, row, label, metric)
+        for label in task.labels:
+            line += _outcome(task, row, label, metric)
             rank = ranks[label].get(row.title, "")
             line.append(Entry(text=rank, records=row.records(label) if rank else ()))
         if whole:
-            line += [each_label(row, place.labels, say) for say in (_hops, _speed)]
+            line += [each_label(row, task.labels, say) for say in (_hops, _speed)]
         body.append(line)
     head += ["hops", "steps/s"] if whole else []
     return Table(head=tuple(head), rows=tuple(map(tuple, body)), left=2)
@@ -89,28 +89,26 @@ def range_of_ranks(ends: tuple[int, int]) -> str:
     return "-".join(str(end) for end in dict.fromkeys(ends))
 
 
-def _ranks(place: PlaceRuns, metric: str, label: str) -> dict[str, str]:
+def _ranks(task: TaskRuns, metric: str, label: str) -> dict[str, str]:
     """Return the ranks of the learners as they are, by title."""
-    rows = [
-        row for row in place.rows if row.learns and row.plain and row.finals(label, metric).size
-    ]
-    found = place.ranks(metric, label, rows)
+    rows = [row for row in task.rows if row.learns and row.plain and row.finals(label, metric).size]
+    found = task.ranks(metric, label, rows)
     return {row.title: range_of_ranks(ends) for row, ends in zip(rows, found, strict=True)}
 
 
-def _stated(place: PlaceRuns, row: Variant, metric: str) -> str:
+def _stated(task: TaskRuns, row: Variant, metric: str) -> str:
     if row.cell.fields:  # the papers state one figure per method: at their own settings
         return ""
-    return papers(place.stated(metric, row.cell.method))
+    return papers(task.stated(metric, row.cell.method))
 
 
-def _outcome(place: PlaceRuns, row: Variant, label: str, metric: str) -> list[str | Entry]:
+def _outcome(task: TaskRuns, row: Variant, label: str, metric: str) -> list[str | Entry]:
     """Return mean with interval, range, and seeds done of seeds asked."""
     asked = Counter(run.state for run in row.runs.get(label, ()))
     if not asked:
         return ["", "", ""]
-    values, places = row.finals(label, metric), place.places(metric)
-    notes = (about_runs(place.place, row, label),)
+    values, places = row.finals(label, metric), task.places(metric)
+    notes = (about_runs(task.task, row, label),)
     seeds = f"{len(values)}/{asked.total()}"
     if not len(values):
         states = [_ABSENT.get(state, state) for state in State if asked[state]]

@@ -26,14 +26,14 @@ from scenarios import SCENARIOS
 
 _PARTS = ("act_s", "simulate_s", "learn_s")  # of training, without the harness
 _HEAD = (
-    "place", "method", "settings", "done", "a cell", "acting", "simulator", "learning",
+    "task", "method", "settings", "done", "a cell", "acting", "simulator", "learning",
     "evaluation", "harness", "to come",
 )  # fmt: skip
 _WORKERS = 2
 
 
 def costs_section(runs: Sequence[Run]) -> list[Block]:
-    """Return what learning cells cost, by place, method and label; nothing without a record."""
+    """Return what learning cells cost, by task, method and label; nothing without a record."""
     asked = [run for run in runs if run.state is not State.UNAVAILABLE and _learns(run)]
     done = [run for run in asked if run.result is not None]
     if not done:
@@ -41,7 +41,7 @@ def costs_section(runs: Sequence[Run]) -> list[Block]:
     costs = Costs((run.cell, _cpu_s(run)) for run in asked)
     groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in asked:
-        groups.setdefault((run.cell.place, run.cell.method, run.cell.label), []).append(run)
+        groups.setdefault((run.cell.task, run.cell.method, run.cell.label), []).append(run)
     left = [run for run in asked if run.result is None]
     guessed = [run for run in left if not costs.known(run.cell)]
     spent_s = sum((_cpu_s(run) or 0.0 for run in done), 0.0)
@@ -71,7 +71,7 @@ def _row(group: Sequence[Run], costs: Costs) -> tuple[str | Entry, ...]:
     each_s = float(np.mean([costs.expected_s(run.cell) for run in group]))
     left_s = sum((costs.expected_s(cell) for cell in left), 0.0)
     return (
-        cell.place,
+        cell.task,
         title_of(cell.method),
         cell.label,
         f"{len(found)}/{len(group)}",
@@ -132,7 +132,7 @@ _HOURS = _Cost(
 )
 
 
-def cost_plots(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
+def cost_plots(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
     """Return, per label, the figures of the methods as they are over what they take.
 
     They show the scenario's first headline metric, and only costs that differ between methods.
@@ -149,7 +149,7 @@ def cost_plots(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
         ):
             shown = tuple(point for point in points if point.x > 0 or cost.scale != "log")
             if len({(point.x, point.x_most) for point in shown}) > 1:
-                found.append(_figure(cost, place, label, shown, learners, fixed))
+                found.append(_figure(cost, task, label, shown, learners, fixed))
     return tuple(found)
 
 
@@ -166,7 +166,7 @@ def _over_hours(row: Variant, label: str, metric: str) -> Point:
 
 def _figure(
     cost: _Cost,
-    place: str,
+    task: str,
     label: str,
     points: tuple[Point, ...],
     learners: Sequence[Variant],
@@ -174,7 +174,7 @@ def _figure(
 ) -> NamedPlot:
     metric, info = next(iter(SCENARIOS[learners[0].cell.scenario].metric_info.items()))
     plot = Plot(
-        title=f"{place}, {label}: {metric} {cost.title}",
+        title=f"{task}, {label}: {metric} {cost.title}",
         ylabel=f"{metric} [{info.unit}]",
         curves=(),
         points=points,
@@ -185,4 +185,4 @@ def _figure(
     )
     seeds = seeds_of(((row, label) for row in learners), "line")
     caption = cost.caption.format(metric=metric, seeds=seeds)
-    return NamedPlot(file_name(place, label, cost.name), caption, plot)
+    return NamedPlot(file_name(task, label, cost.name), caption, plot)

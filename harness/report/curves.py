@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from harness.config.scenario import game_options
 from harness.plotting.plot import Curve, Level, Plot, Point
 from harness.published.numbers import BOUND, find_published, load_published
 from harness.report.document import NamedPlot, file_name
@@ -23,7 +22,7 @@ class _Group(NamedTuple):
     """Learners that share a figure."""
 
     rows: Sequence[Variant]
-    file: tuple[str, ...] = ()  # what follows place and label in the file's name ...
+    file: tuple[str, ...] = ()  # what follows task and label in the file's name ...
     title: tuple[str, ...] = ()  # ... and in the title
     by_method: bool = True
 
@@ -31,7 +30,7 @@ class _Group(NamedTuple):
 class _Where(NamedTuple):
     """What the figures of a label have in common."""
 
-    place: str
+    task: str
     label: str
     metric: str
     info: Metric
@@ -39,7 +38,7 @@ class _Where(NamedTuple):
 
     def file(self, *more: str) -> str:
         """Return the name of a figure's file."""
-        return file_name(self.place, self.label, *([] if self.first else [self.metric]), *more)
+        return file_name(self.task, self.label, *([] if self.first else [self.metric]), *more)
 
     @property
     def ylabel(self) -> str:
@@ -47,8 +46,8 @@ class _Where(NamedTuple):
         return f"{self.metric} [{self.info.unit}]"
 
 
-def plots(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
-    """Return the learning curves of a place: per label the methods, then each one's swept fields.
+def plots(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
+    """Return the learning curves of a task: per label the methods, then each one's swept fields.
 
     They show the scenario's headline metrics. Where the papers compare some of the methods, these
     have a figure, and the others the next. Where the methods' episodes differ in length, sample
@@ -60,7 +59,7 @@ def plots(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
         plot
         for n, metric in enumerate(headline)
         for label in labels(rows)
-        for plot in _plots(_Where(place, label, metric, infos[metric], first=n == 0), rows)
+        for plot in _plots(_Where(task, label, metric, infos[metric], first=n == 0), rows)
     )
 
 
@@ -100,7 +99,7 @@ def _over_episodes(
     where: _Where, group: _Group, levels: tuple[Level, ...], length: float | None
 ) -> NamedPlot:
     plot = Plot(
-        title=", ".join([where.place, where.label, *group.title]),
+        title=", ".join([where.task, where.label, *group.title]),
         ylabel=where.ylabel,
         curves=tuple(curve_of(row, where.label, where.metric) for row in group.rows),
         levels=levels,
@@ -119,7 +118,7 @@ def _over_episodes(
 def _over_steps(where: _Where, group: _Group, levels: tuple[Level, ...]) -> NamedPlot:
     curves = (curve_of(row, where.label, where.metric, along="step") for row in group.rows)
     plot = Plot(
-        title=", ".join([where.place, where.label, "sample efficiency", *group.title]),
+        title=", ".join([where.task, where.label, "sample efficiency", *group.title]),
         ylabel=where.ylabel,
         curves=tuple(curves),
         levels=levels,
@@ -181,7 +180,7 @@ def levels_of(rows: Sequence[Variant], label: str, metric: str) -> tuple[Level, 
     """
     found = [level_of(row, label, metric) for row in rows if not row.learns]
     for row in rows[:1]:
-        published, options = load_published(row.cell.scenario), game_options(row.cell)
+        published, options = load_published(row.cell.scenario), row.cell.game_options
         found += [
             Level(name=f"papers' bound: {entry.shown}", value=entry.value)
             for entry in find_published(published, BOUND, metric, options)

@@ -61,28 +61,28 @@ def header(grid: Grid, runs: Sequence[Run], faults: Sequence[Fault]) -> list[Blo
 
 
 def overview(
-    by_place: Mapping[str, Sequence[Run]], found: Mapping[str, Sequence[Finding]]
+    by_task: Mapping[str, Sequence[Run]], found: Mapping[str, Sequence[Finding]]
 ) -> list[Block]:
-    """Return how far each place is and how the papers' claims stand there.
+    """Return how far each task is and how the papers' claims stand there.
 
-    Nothing for a single place, where the header says it.
+    Nothing for a single task, where the header says it.
 
     Args:
-        by_place: Every place's runs.
-        found: The findings on the claims of every place that has any.
+        by_task: Every task's runs.
+        found: The findings on the claims of every task that has any.
     """
-    if len(by_place) < 2:
+    if len(by_task) < 2:
         return []
-    states = [s for s in State if any(run.state is s for runs in by_place.values() for run in runs)]
-    counts = {place: Counter(run.state for run in runs) for place, runs in by_place.items()}
+    states = [s for s in State if any(run.state is s for runs in by_task.values() for run in runs)]
+    counts = {task: Counter(run.state for run in runs) for task, runs in by_task.items()}
     labels = dict.fromkeys(f.label for findings in found.values() for f in findings)
     lines = [
         (
-            place,
-            *(str(counts[place][s]) for s in states),
-            *(tally(found.get(place, ()), label) for label in labels),
+            task,
+            *(str(counts[task][s]) for s in states),
+            *(tally(found.get(task, ()), label) for label in labels),
         )
-        for place in by_place
+        for task in by_task
     ]
     head = ("runs", *states, *(f"claims, {label}" for label in labels))
     return [Table(head=head, rows=tuple(lines))]

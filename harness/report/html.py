@@ -176,7 +176,7 @@ class RecordSet(NamedTuple):
 
     Attributes:
         name: Its id on the page.
-        variants: Per variant at a place, the addresses and names of its records.
+        variants: Per variant at a task, the addresses and names of its records.
     """
 
     name: str

@@ -33,15 +33,15 @@ def collapsed(results: Iterable[RunResult]) -> int:
     return sum(share < COLLAPSE for share in learned_shares(results))
 
 
-def notes(place: str, rows: Sequence[Variant]) -> list[Note]:
-    """Write what a reader must know of a place's runs.
+def notes(task: str, rows: Sequence[Variant]) -> list[Note]:
+    """Write what a reader must know of a task's runs.
 
     One note for what is centralized, one per collapse and per reason why runs are in no mean.
     """
-    found = [Note(about_method(place), text) for text in _centralized_notes(rows)]
+    found = [Note(about_method(task), text) for text in _centralized_notes(rows)]
     for write in (_collapse_notes, _left_out_notes):
         found += [
-            Note(about_runs(place, row, label), text)
+            Note(about_runs(task, row, label), text)
             for row in rows
             for label in row.runs
             for text in write(row, label)
@@ -54,14 +54,14 @@ def centralized(row: Variant) -> bool:
     return any(result.method["centralized"] for x in row.runs for result in row.results(x))
 
 
-def about_method(place: str) -> str:
-    """Name the notes on what the methods at a place know."""
-    return f"{place}: centralized"
+def about_method(task: str) -> str:
+    """Name the notes on what the methods at a task know."""
+    return f"{task}: centralized"
 
 
-def about_runs(place: str, row: Variant, label: str) -> str:
+def about_runs(task: str, row: Variant, label: str) -> str:
     """Name the notes on a variant's runs."""
-    return f"{place}: {_named(row, label)}"
+    return f"{task}: {_named(row, label)}"
 
 
 def unavailable_notes(runs: Iterable[Run]) -> list[Note]:
@@ -73,20 +73,20 @@ def unavailable_notes(runs: Iterable[Run]) -> list[Note]:
     counts: defaultdict[str, int] = defaultdict(int)
     for run in runs:
         if run.state is State.UNAVAILABLE:
-            methods[run.reason][run.cell.place].append(run.cell.method)
+            methods[run.reason][run.cell.task].append(run.cell.method)
             counts[run.reason] += 1
     return [
-        Note(reason, f"{reason} ({counts[reason]} runs): {_gathered(places)}")
-        for reason, places in methods.items()
+        Note(reason, f"{reason} ({counts[reason]} runs): {_gathered(tasks)}")
+        for reason, tasks in methods.items()
     ]
 
 
 def _gathered(methods: dict[str, list[str]]) -> str:
-    """Write places that miss the same methods together: ``jungle, routing (dqn, dgn)``."""
-    places: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for place, names in methods.items():
-        places[tuple(dict.fromkeys(names))].append(place)
-    return "; ".join(f"{', '.join(where)} ({', '.join(names)})" for names, where in places.items())
+    """Write tasks that miss the same methods together: ``jungle, routing (dqn, dgn)``."""
+    tasks: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for task, names in methods.items():
+        tasks[tuple(dict.fromkeys(names))].append(task)
+    return "; ".join(f"{', '.join(where)} ({', '.join(names)})" for names, where in tasks.items())
 
 
 def _centralized_notes(rows: Sequence[Variant]) -> list[Text]:

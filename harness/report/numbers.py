@@ -10,13 +10,13 @@ from harness.stats.intervals import Summary
 NOTHING = "-"
 
 
-def decimals(*landmarks: float) -> int:
+def decimals(*reference_values: float) -> int:
     """Return how many decimals suit a metric with these bound and floor.
 
     Three significant digits at least: 3 decimals below 10 (more below 0.1), 2 below 100, 1 below
     1000, else none; by the smaller landmark, so the rule does not depend on the results.
     """
-    sizes = [abs(x) for x in landmarks if x and math.isfinite(x)]
+    sizes = [abs(x) for x in reference_values if x and math.isfinite(x)]
     exponent = math.floor(math.log10(min(sizes))) if sizes else 0
     return max(3 - exponent, 0) if exponent >= 0 else 2 - exponent
 

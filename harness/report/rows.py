@@ -1,4 +1,4 @@
-"""The rows of a table: method variants at one place, their runs side by side under each label."""
+"""The rows of a table: method variants at one task, their runs side by side under each label."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from harness.config.cell import Cell, Value
-from harness.config.scenario import Landmarks, game_options, landmarks
+from harness.config.cell import Cell
+from harness.config.scenario import ReferenceValues
+from harness.config.toml import Value
 from harness.published.claims import When
 from harness.published.numbers import Published, find_published, load_published
 from harness.report.numbers import decimals
@@ -24,7 +25,7 @@ from scenarios.base import Metric
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A method with its fields at one place, whatever the preset.
+    """A method with its fields at one task, whatever the preset.
 
     Attributes:
         title: Name in tables and legends, e.g. ``fixed LToS, selfishness=0.3``.
@@ -36,7 +37,7 @@ class Variant:
 
     @property
     def cell(self) -> Cell:
-        """One of its cells: method, fields and place are alike in all."""
+        """One of its cells: method, fields and task are alike in all."""
         return next(iter(self.runs.values()))[0].cell
 
     @property
@@ -83,7 +84,7 @@ class Variant:
 
 
 def variants(runs: Iterable[Run]) -> tuple[Variant, ...]:
-    """Gather the runs of one place into the rows of its table, variants of a method together."""
+    """Gather the runs of one task into the rows of its table, variants of a method together."""
     runs = tuple(runs)
     presets: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
     for run in runs:
@@ -103,7 +104,7 @@ def variants(runs: Iterable[Run]) -> tuple[Variant, ...]:
 
 
 def labels(rows: Iterable[Variant]) -> tuple[str, ...]:
-    """Return the labels of a place, in order of appearance."""
+    """Return the labels of a task, in order of appearance."""
     return tuple(dict.fromkeys(label for variant in rows for label in variant.runs))
 
 
@@ -120,19 +121,19 @@ def _title(cell: Cell) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceRuns:
-    """The runs of one place.
+class TaskRuns:
+    """The runs of one task.
 
     Attributes:
-        place: Scenario with its options.
+        task: Scenario with its options.
         rows: Its method variants.
-        landmarks: Its floor and bound.
+        reference_values: Its floor and bound.
         published: What the papers state for this scenario, under whatever options.
     """
 
-    place: str
+    task: str
     rows: tuple[Variant, ...]
-    landmarks: Landmarks
+    reference_values: ReferenceValues
     published: tuple[Published, ...]
 
     @property
@@ -141,9 +142,9 @@ class PlaceRuns:
         return self.rows[0].cell.scenario
 
     @property
-    def options(self) -> dict[str, Value]:
+    def options(self) -> Mapping[str, Value]:
         """Options that make it another game than the scenario's defaults do."""
-        return game_options(self.rows[0].cell)
+        return self.rows[0].cell.game_options
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -162,15 +163,15 @@ class PlaceRuns:
 
     def places(self, metric: str) -> int:
         """Return how many decimals suit a metric."""
-        ends = self.landmarks.bound, self.landmarks.floor
+        ends = self.reference_values.bound, self.reference_values.floor
         return decimals(*(end[metric] for end in ends if metric in end))
 
     def margin(self, metric: str, share: float) -> float:
         """Return a share of the way from floor to bound; 0 where one of them is not known."""
-        return self.landmarks.share_of_way(metric, share)
+        return self.reference_values.share_of_way(metric, share)
 
     def stated(self, metric: str, method: str) -> tuple[Published, ...]:
-        """Return what the papers state of a method at this place."""
+        """Return what the papers state of a method at this task."""
         return find_published(self.published, method, metric, self.options)
 
     def row(self, method: str, label: str) -> Variant | None:
@@ -214,13 +215,13 @@ def differences(
     return np.array([first[seed] - second[seed] for seed in shared], dtype=np.float64)
 
 
-def gather(place: str, runs: Sequence[Run]) -> PlaceRuns:
-    """Gather the runs of a place, none of which may be of a scenario that is only planned."""
+def gather(task: str, runs: Sequence[Run]) -> TaskRuns:
+    """Gather the runs of a task, none of which may be of a scenario that is only planned."""
     rows = variants(runs)
     cell = rows[0].cell
-    return PlaceRuns(
-        place=place,
+    return TaskRuns(
+        task=task,
         rows=rows,
-        landmarks=landmarks(cell),
+        reference_values=cell.reference_values,
         published=load_published(cell.scenario),
     )

@@ -12,7 +12,7 @@ from harness.report.document import Block, Entry, Heading, NamedPlot, Paragraph,
 from harness.report.notes import SHARE, SPREAD, collapsed, learned_shares
 from harness.report.numbers import NOTHING, mean_text, range_text, rough
 from harness.report.rows import Variant, labels
-from harness.results.result import RunResult, all_options, rounded
+from harness.results.result import RunResult, rounded
 from harness.stats.intervals import summarize
 from scenarios import SCENARIOS
 from scenarios.base import AgentMap, HasMap
@@ -30,26 +30,26 @@ _LEAST = (12, 5)  # steps and agents: with fewer there is nothing to see
 _N_MAPS = 6
 
 
-def share_plots(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
-    """Return the figures of self weights at a place; none where no method has learned any."""
-    agents = (_agents(place, row, label) for row in rows for label in row.runs)
-    return (*_training(place, rows), *filter(None, agents))
+def share_plots(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
+    """Return the figures of self weights at a task; none where no method has learned any."""
+    agents = (_agents(task, row, label) for row in rows for label in row.runs)
+    return (*_training(task, rows), *filter(None, agents))
 
 
-def _training(place: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
+def _training(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
     """Return the figure of self weights over training."""
     learned = [(row, label) for row in rows for label in row.runs if _shares(row, label)]
     if not learned:
         return ()
     plot = Plot(
-        title=f"{place}: learned sharing",
+        title=f"{task}: learned sharing",
         ylabel="self weight",
         curves=tuple(curve for row, label in learned for curve in _curves(row, label)),
         levels=(),
         by_method=False,
     )
     caption = " ".join(_CAPTION.format(seeds=seeds_of(learned, "band")).split())
-    return (NamedPlot(file_name(place, "sharing"), caption, plot),)
+    return (NamedPlot(file_name(task, "sharing"), caption, plot),)
 
 
 def _curves(row: Variant, label: str) -> tuple[Curve, Curve]:
@@ -63,7 +63,7 @@ def _shares(row: Variant, label: str) -> bool:
     return bool(learned_shares(row.results(label)))
 
 
-def _agents(place: str, row: Variant, label: str) -> NamedPlot | None:
+def _agents(task: str, row: Variant, label: str) -> NamedPlot | None:
     """Return the figure of every agent's self weight over an episode of the first seed."""
     traced = [r for r in row.results(label) if r.traces.get(_TRACE)]
     if not traced or np.less(np.shape(traced[0].traces[_TRACE]), _LEAST).any():
@@ -74,7 +74,7 @@ def _agents(place: str, row: Variant, label: str) -> NamedPlot | None:
     changes = [0, *(np.flatnonzero(np.diff(trace, axis=0).any(axis=1)) + 1).tolist()]
     steps = tuple(dict.fromkeys([*changes, last]))
     plot = AgentPlot(
-        title=f"{place}, {label}: {row.title}, self weight of each agent",
+        title=f"{task}, {label}: {row.title}, self weight of each agent",
         ylabel="self weight",
         steps=steps,
         values=tuple(tuple(map(rounded, trace[step].tolist())) for step in steps),
@@ -83,13 +83,13 @@ def _agents(place: str, row: Variant, label: str) -> NamedPlot | None:
         shown=tuple((2 * n + 1) * last // (2 * _N_MAPS) for n in range(_N_MAPS)) if where else (),
     )
     caption = _AGENTS.format(seed=result.cell.seed) + (f" {_MAPS}" if where else "")
-    file = file_name(place, label, *row.cell.variant.split(",")[:1], "agents")
+    file = file_name(task, label, *row.cell.variant.split(",")[:1], "agents")
     return NamedPlot(file, " ".join(caption.split()), plot)
 
 
 def _map_of(row: Variant) -> AgentMap | None:
     scenario = SCENARIOS[row.cell.scenario]
-    return scenario.agent_map(all_options(row.cell)) if issubclass(scenario, HasMap) else None
+    return scenario.agent_map(row.cell.all_options) if issubclass(scenario, HasMap) else None
 
 
 _PLACES = 3

@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.config.cell import Cell
-from harness.config.scenario import game_options
 from harness.plotting.plot import Curve, Plot, Stated
 from harness.published.numbers import BOUND, Published, find_published, load_published
 from harness.report.comparison import papers, sources
@@ -24,7 +23,7 @@ from harness.report.document import (
 )
 from harness.report.numbers import NOTHING, decimals, mean_text
 from harness.report.rows import Variant, labels
-from harness.results.result import all_options, rounded
+from harness.results.result import rounded
 from harness.stats.intervals import summarize
 from scenarios import SCENARIOS
 from scenarios.base import Scenario
@@ -32,26 +31,26 @@ from scenarios.base import Scenario
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """Places that differ in one numeric option and in nothing else.
+    """Tasks that differ in one numeric option and in nothing else.
 
     Attributes:
-        place: What they share, e.g. ``jungle``.
+        task: What they share, e.g. ``jungle``.
         option: The option.
-        rows: The method variants of each place, by value of the option, ascending.
+        rows: The method variants of each task, by value of the option, ascending.
     """
 
-    place: str
+    task: str
     option: str
     rows: Mapping[float, Sequence[Variant]]
 
     @property
     def cells(self) -> dict[float, Cell]:
-        """A cell of each place."""
+        """A cell of each task."""
         return {x: rows[0].cell for x, rows in self.rows.items()}
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of all places, in order of appearance."""
+        """The labels of all tasks, in order of appearance."""
         return labels(row for rows in self.rows.values() for row in rows)
 
     @property
@@ -65,7 +64,7 @@ class Study:
         return next(iter(SCENARIOS[self.scenario].metric_info))
 
     def built(self) -> dict[float, Scenario]:
-        """Build the scenario of each place."""
+        """Build the scenario of each task."""
         return {x: SCENARIOS[c.scenario](**dict(c.options)) for x, c in self.cells.items()}
 
 
@@ -94,22 +93,22 @@ class Line:
     records: Mapping[float, tuple[str, ...]] = field(default_factory=dict)
 
 
-def find_studies(places: Sequence[Sequence[Variant]]) -> tuple[Study, ...]:
-    """Find the places that differ in one numeric option.
+def find_studies(tasks: Sequence[Sequence[Variant]]) -> tuple[Study, ...]:
+    """Find the tasks that differ in one numeric option.
 
     Args:
-        places: The method variants of every place.
+        tasks: The method variants of every task.
     """
     found: defaultdict[tuple[str, str], dict[float, Sequence[Variant]]] = defaultdict(dict)
-    for rows in places:
+    for rows in tasks:
         cell = rows[0].cell
-        for option, value in all_options(cell).items():
+        for option, value in cell.all_options.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 others = tuple(pair for pair in cell.options if pair[0] != option)
-                found[replace(cell, options=others).place, option][float(value)] = rows
+                found[replace(cell, options=others).task, option][float(value)] = rows
     return tuple(
-        Study(place=place, option=option, rows=dict(sorted(rows.items())))
-        for (place, option), rows in found.items()
+        Study(task=task, option=option, rows=dict(sorted(rows.items())))
+        for (task, option), rows in found.items()
         if len(rows) > 1
     )
 
@@ -126,7 +125,7 @@ def variant_lines(study: Study, label: str) -> tuple[Line, ...]:
 
 
 def bound_line(study: Study, built: Mapping[float, Scenario]) -> Line:
-    """Return the bound of each place's scenario; empty where none is known."""
+    """Return the bound of each task's scenario; empty where none is known."""
     bounds = {x: scenario.bound for x, scenario in built.items()}
     known = {x: np.array([of[study.metric]]) for x, of in bounds.items() if study.metric in of}
     return Line(
@@ -158,7 +157,7 @@ def _variant_line(study: Study, label: str, title: str, rows: Mapping[float, Var
 def _stated(study: Study, method: str) -> dict[float, Sequence[Published]]:
     entries = load_published(study.scenario)
     found = {
-        x: find_published(entries, method, study.metric, game_options(cell))
+        x: find_published(entries, method, study.metric, cell.game_options)
         for x, cell in study.cells.items()
     }
     return {x: of for x, of in found.items() if of}
@@ -181,7 +180,7 @@ def study_section(study: Study) -> list[Block]:
     one = next(iter(built.values()))
     places = decimals(*(marks.get(study.metric, 0.0) for marks in (one.bound, one.floor)))
     blocks: list[Block] = [
-        Heading(2, f"{study.place} by {study.option}"),
+        Heading(2, f"{study.task} by {study.option}"),
         Paragraph(f"Final {study.metric} ({info.unit}) at each value. {_READING}"),
     ]
     for label, lines in found.items():
@@ -222,7 +221,7 @@ def _figure(study: Study, label: str, lines: Sequence[Line]) -> NamedPlot:
     drawn = [line for line in lines if line.finals and (line.learns or not line.asked)]
     by_method = len({line.method for line in drawn}) == len(drawn)
     plot = Plot(
-        title=f"{study.place} by {study.option}, {label}",
+        title=f"{study.task} by {study.option}, {label}",
         ylabel=f"{study.metric} [{SCENARIOS[study.scenario].metric_info[study.metric].unit}]",
         curves=tuple(map(_curve, drawn)),
         levels=(),
@@ -231,7 +230,7 @@ def _figure(study: Study, label: str, lines: Sequence[Line]) -> NamedPlot:
         ticks=tuple(study.rows),
         stated=tuple(point for line in drawn for point in _points(line)) if by_method else (),
     )
-    return NamedPlot(file_name(study.place, label, "by", study.option), _CAPTION, plot)
+    return NamedPlot(file_name(study.task, label, "by", study.option), _CAPTION, plot)
 
 
 def _curve(line: Line) -> Curve:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from harness.config.scenario import landmarks
 from harness.errors import ConfigurationError
 from harness.results.result import DamagedResult, RunResult, load_result, rounded
 from harness.stats.intervals import mean_interval
@@ -86,7 +85,7 @@ def match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[Mat
     if cell.scenario not in SCENARIOS:
         raise ConfigurationError(f"{where}: results of an unknown scenario {cell.scenario!r}")
     differing = tuple(seed for seed in seeds if _figures(before[seed]) != _figures(after[seed]))
-    known, ends = SCENARIOS[cell.scenario].metric_info, landmarks(cell)
+    known, ends = SCENARIOS[cell.scenario].metric_info, cell.reference_values
     for metric in (name for name, info in known.items() if info.headline):
         yield Matched(
             where=where,

@@ -22,7 +22,7 @@ class Costs:
     """Expected seconds of a cell on one core.
 
     Known results of the same place and variant count first, then those of the variant at other
-    places of the scenario, then those of the method there. Else it is a guess: what the method
+    tasks of the scenario, then those of the method there. Else it is a guess: what the method
     cost elsewhere, times what others cost here over what they cost there; without any such, a
     crude one from the budget.
 
@@ -74,8 +74,8 @@ def duration(seconds: float) -> str:
 
 def _keys(cell: Cell) -> tuple[_Key, _Key, _Key]:
     """Return what cells of about the same cost have in common, the closest likeness first."""
-    at_place, elsewhere = (cell.place, cell.variant), (cell.scenario, cell.variant)
-    return at_place, elsewhere, (cell.scenario, cell.method)
+    at_task, elsewhere = (cell.task, cell.variant), (cell.scenario, cell.variant)
+    return at_task, elsewhere, (cell.scenario, cell.method)
 
 
 def _size(cell: Cell) -> float:

@@ -95,11 +95,11 @@ def now() -> str:
 
 
 @contextmanager
-def held(lock: Path) -> Iterator[bool]:
+def cell_lock(lock: Path) -> Iterator[bool]:
     """Hold a cell's lock for the time of the block; yields False when somebody else has it."""
     holder = FileLock(lock)
     try:
-        with storing(lock):
+        with storage_errors(lock):
             lock.parent.mkdir(parents=True, exist_ok=True)
             holder.acquire(timeout=LOCK_PATIENCE_S, poll_interval=0.02)
     except Timeout:
@@ -123,7 +123,7 @@ def is_held(lock: Path) -> bool:
 
 
 @contextmanager
-def storing(path: Path) -> Iterator[None]:
+def storage_errors(path: Path) -> Iterator[None]:
     """Turn a full or read-only disk into ``StorageError`` with a remedy, for a block of writes."""
     try:
         yield
@@ -143,7 +143,7 @@ def check_writable(folder: Path) -> None:
         StorageError: The folder cannot be made or written.
     """
     probe = folder / ".writable.part"
-    with storing(folder):
+    with storage_errors(folder):
         try:
             write_text(probe, "")
         except FileExistsError as error:  # some part of the path is a file

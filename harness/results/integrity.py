@@ -36,7 +36,7 @@ class Fault:
 
     Attributes:
         kind: What.
-        where: Place, variant and, where it is one record, seed.
+        where: Task, variant and, where it is one record, seed.
         detail: What was found.
     """
 
@@ -100,13 +100,13 @@ def identical(runs: Iterable[Run]) -> Iterator[Fault]:
         if run.result is not None and _tells_its_seed(run.result):
             text = json.dumps([run.result.curve, run.result.episodes], sort_keys=True)
             digest = hashlib.sha256(text.encode()).hexdigest()
-            seeds[run.cell.place, run.cell.variant][digest].append(run.cell.seed)
-    for (place, variant), found in seeds.items():
+            seeds[run.cell.task, run.cell.variant][digest].append(run.cell.seed)
+    for (task, variant), found in seeds.items():
         for alike in found.values():
             if len(alike) > 1:
                 names = ", ".join(map(str, alike))
                 detail = f"seeds {names} agree in every figure"
-                yield Fault(kind=Kind.IDENTICAL, where=f"{place}/{variant}", detail=detail)
+                yield Fault(kind=Kind.IDENTICAL, where=f"{task}/{variant}", detail=detail)
 
 
 def _tells_its_seed(result: RunResult) -> bool:
@@ -129,11 +129,11 @@ def unequal_budgets(runs: Iterable[Run]) -> Iterator[Fault]:
         if run.result is not None and METHODS[run.cell.method].learns:
             budget = asdict(run.result.cell.budget)
             text = ", ".join(f"{name}={value}" for name, value in budget.items())
-            budgets[run.cell.place, run.cell.label][text].append(run.cell.variant)
-    for (place, label), found in budgets.items():
+            budgets[run.cell.task, run.cell.label][text].append(run.cell.variant)
+    for (task, label), found in budgets.items():
         if len(found) > 1:
             said = (f"{', '.join(dict.fromkeys(who))}: {text}" for text, who in found.items())
-            where = f"{place}, {label}"
+            where = f"{task}, {label}"
             yield Fault(kind=Kind.BUDGETS, where=where, detail="; ".join(said))
 
 
@@ -142,12 +142,12 @@ def missing_seeds(runs: Iterable[Run]) -> Iterator[Fault]:
     columns: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         if run.state is not State.UNAVAILABLE:
-            columns[run.cell.place, run.cell.label].append(run)
-    for (place, _), members in columns.items():
+            columns[run.cell.task, run.cell.label].append(run)
+    for (task, _), members in columns.items():
         if any(run.state is State.DONE for run in members):
             for variant, seeds in _missing(members).items():
                 detail = f"no result for {seeds_text(seeds)}"
-                yield Fault(kind=Kind.MISSING, where=f"{place}/{variant}", detail=detail)
+                yield Fault(kind=Kind.MISSING, where=f"{task}/{variant}", detail=detail)
 
 
 def _missing(members: Iterable[Run]) -> dict[str, list[int]]:

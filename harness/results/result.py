@@ -9,15 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.config.cell import Budget, Cell
-from harness.config.hparams import load_config, told
-from harness.config.scenario import option_defaults
+from harness.config.cell import SCHEMA, Budget, Cell
+from harness.config.toml import frozen
 from harness.results.files import write_text
-from methods import METHODS
-from scenarios import SCENARIOS
-from scenarios.base import RestsOnFiles
 
-SCHEMA = 1
 WINDOW = 10  # the final value of a run is the mean of its last ten evaluations
 
 
@@ -31,7 +26,7 @@ class RunResult:
 
     Attributes:
         cell: What was run.
-        fingerprint: Hash of everything the result depends on; see ``fingerprint``.
+        fingerprint: Hash of everything the result depends on; see ``Cell.fingerprint``.
         config: The method's resolved hyperparameters.
         curve: One row per evaluation: ``evaluation``, ``episode``, ``step``, ``metrics`` (means
             over its episodes) and ``train`` (means of what the method reported meanwhile).
@@ -62,7 +57,7 @@ class RunResult:
 
     def save(self, folder: Path) -> Path:
         """Write the result under a grid's folder of results in one atomic step."""
-        record = {"schema": SCHEMA, "id": self.cell.id, **asdict(self)}
+        record = {"schema": SCHEMA, "id": self.cell.id, **asdict(self), "cell": self.cell.record()}
         text = json.dumps(record, indent=None, sort_keys=True, allow_nan=False)
         record_hash = hashlib.sha256(text.encode()).hexdigest()
         return write_text(
@@ -98,41 +93,13 @@ def load_result(path: Path) -> RunResult:
         cell = record.pop("cell")
         cell["budget"] = Budget(**cell["budget"])
         for key in ("options", "fields"):
-            cell[key] = _frozen(cell[key])
+            cell[key] = frozen(cell[key])
         _check_figures(path, record)
         return RunResult(cell=Cell(**cell), **{**record, "curve": tuple(record["curve"])})
     except (OSError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
         raise DamagedResult(f"{path}: not the record of a run ({error})") from error
     except json.JSONDecodeError as error:
         raise DamagedResult(f"{path}: not readable as JSON ({error})") from error
-
-
-def fingerprint(cell: Cell) -> str:
-    """Hash what a result depends on: cell, hyperparameters, options, files, budget and versions.
-
-    A stored result with another fingerprint is stale: it answers a question no longer asked.
-    """
-    scenario, method = SCENARIOS[cell.scenario], METHODS[cell.method]
-    content = {
-        "scenario": cell.scenario,
-        "options": all_options(cell),
-        "scenario_version": scenario.version,
-        "method": cell.method,
-        "method_version": method.version,
-        "config": told(load_config(cell)),
-        "seed": cell.seed,
-        "budget": asdict(cell.budget),
-        "schema": SCHEMA,
-    }
-    if issubclass(scenario, RestsOnFiles) and (files := scenario.file_hashes(all_options(cell))):
-        content["files"] = dict(files)
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def all_options(cell: Cell) -> dict[str, Any]:
-    """Return every option of the cell's scenario whose value is known, the defaults included."""
-    return option_defaults(cell.scenario) | dict(cell.options)
 
 
 def _check_figures(path: Path, record: Mapping[str, Any]) -> None:
@@ -142,7 +109,3 @@ def _check_figures(path: Path, record: Mapping[str, Any]) -> None:
         json.dumps(record, allow_nan=False)
     except ValueError:
         raise DamagedResult(f"{path}: holds a figure that is not finite (NaN)") from None
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from harness.config.cell import Cell
-from harness.config.hparams import load_config
 from harness.config.seeding import Purpose, method_rngs, stream
 from harness.results.cost import SECONDS
 from methods import METHODS
@@ -170,7 +169,7 @@ class Training:
 
 def build_method(cell: Cell, scenario: Scenario) -> Method:
     """Build the cell's method, with its hyperparameters and streams, for a scenario."""
-    return make_method(METHODS[cell.method], load_config(cell), cell.seed, scenario)
+    return make_method(METHODS[cell.method], cell.config, cell.seed, scenario)
 
 
 def make_method(method: type[Method], config: Any, seed: int, scenario: Scenario) -> Method:

@@ -17,7 +17,7 @@ import torch
 from pebble import ProcessPool
 
 from harness.config.cell import Cell
-from harness.results.files import CellFiles, Failure, StorageError, storing
+from harness.results.files import CellFiles, Failure, StorageError, storage_errors
 from harness.training.threads import ONE_THREAD
 from harness.training.worker import Outcome, describe, work
 
@@ -240,7 +240,7 @@ def _settle(future: Future[Outcome], job: Job, folder: Path, summary: Summary, v
         summary.failures[job.cell] = failure = describe(error, job.cell)
         path = CellFiles.of(folder, job.cell).failure
         try:
-            with storing(path):
+            with storage_errors(path):
                 failure.save(path)
         except StorageError as obstacle:
             summary.obstacle = summary.obstacle or str(obstacle)

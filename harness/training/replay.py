@@ -10,11 +10,10 @@ import numpy as np
 import torch
 
 from harness.config.cell import Cell
-from harness.config.hparams import load_config
 from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint, save_checkpoint
-from harness.results.files import CellFiles, storing
+from harness.results.files import CellFiles, storage_errors
 from harness.results.provenance import code_and_machine
-from harness.results.result import RunResult, fingerprint
+from harness.results.result import RunResult
 from harness.training.loop import Training
 from scenarios.pictures import Drawable, Episode, Frame
 
@@ -70,7 +69,7 @@ def changes(result: RunResult) -> dict[str, tuple[Any, Any]]:
     """
     then, now = _origins(result.provenance), _origins(code_and_machine())
     then |= {f"config.{k}": v for k, v in result.config.items()}
-    config = json.loads(json.dumps(asdict(load_config(result.cell))))
+    config = json.loads(json.dumps(asdict(result.cell.config)))
     now |= {f"config.{name}": value for name, value in config.items()}
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     return {name: (then.get(name), now.get(name)) for name in names}
@@ -118,8 +117,8 @@ def keep_policy(folder: Path, training: Training) -> None:
         return
     path, state = CellFiles.of(folder, training.cell).policy, training.method.state_dict()
     learned = {name: value for name, value in state.items() if name != NOT_KEPT}
-    with storing(path):
-        save_checkpoint(path, {"fingerprint": fingerprint(training.cell), "policy": learned})
+    with storage_errors(path):
+        save_checkpoint(path, {"fingerprint": training.cell.fingerprint, "policy": learned})
 
 
 def recall_policy(folder: Path, cell: Cell) -> Training | None:
@@ -142,7 +141,7 @@ def recall_policy(folder: Path, cell: Cell) -> Training | None:
         return None
     kept = load_checkpoint(path)
     try:
-        if kept["fingerprint"] != fingerprint(cell):
+        if kept["fingerprint"] != cell.fingerprint:
             return None
         training.method.load_state_dict(training.method.state_dict() | kept["policy"])
     except (LookupError, TypeError, ValueError, RuntimeError) as error:

@@ -12,11 +12,19 @@ import psutil
 from pebble import ProcessExpired
 
 from harness.config.cell import Cell
-from harness.config.hparams import load_config
 from harness.results.checkpoint import DamagedCheckpoint, Stream, load_checkpoint, save_checkpoint
-from harness.results.files import CellFiles, Failure, StorageError, held, move_aside, now, storing
+from harness.results.files import (
+    CellFiles,
+    Failure,
+    StorageError,
+    cell_lock,
+    move_aside,
+    now,
+    storage_errors,
+)
+from harness.results.index import State, find
 from harness.results.provenance import code_and_machine
-from harness.results.result import WINDOW, DamagedResult, RunResult, fingerprint, load_result
+from harness.results.result import WINDOW, RunResult
 from harness.training.loop import Training
 from harness.training.replay import keep_policy
 
@@ -59,7 +67,7 @@ def describe(error: BaseException, cell: Cell) -> Failure:
     cause = error.__cause__
     return Failure(
         id=cell.id,
-        fingerprint=fingerprint(cell),
+        fingerprint=cell.fingerprint,
         kind=kind,
         message=message.strip().splitlines()[0],
         traceback=str(cause) if cause else "".join(traceback.format_exception(error)),
@@ -77,7 +85,7 @@ def _ending(exitcode: int) -> str:
 
 
 @dataclass(slots=True)
-class Meter:
+class Usage:
     """What a cell has cost so far, over all its resumes.
 
     Attributes:
@@ -92,7 +100,7 @@ class Meter:
     peak_bytes: int = 0
     resumed: int = 0
 
-    def start(self) -> "Meter":
+    def start(self) -> "Usage":
         """Start the clocks."""
         self.wall_s -= time.perf_counter()
         self.cpu_s -= time.process_time()
@@ -109,7 +117,7 @@ class Meter:
         }
 
 
-def assemble(
+def make_result(
     cell: Cell,
     mark: str,
     training: Training,
@@ -123,14 +131,14 @@ def assemble(
         mark: Its fingerprint.
         training: The finished run.
         rows: All its evaluations, as ``Training.advance`` returned them.
-        cost: What ``Meter.read`` says.
+        cost: What ``Usage.read`` says.
     """
     method, last, train_s = training.method, rows[-WINDOW:], training.seconds["train_s"]
     kept = ("evaluation", "episode", "step", "metrics", "train")
     return RunResult(
         cell=cell,
         fingerprint=mark,
-        config=asdict(load_config(cell)),
+        config=asdict(cell.config),
         curve=tuple({key: row[key] for key in kept} for row in rows),
         episodes={name: [row["episodes"][name] for row in last] for name in last[-1]["episodes"]},
         traces=rows[-1]["traces"],
@@ -184,10 +192,10 @@ def work(
     if stop():
         return Outcome(state="stopped", metrics={})
     files = CellFiles.of(folder, cell)
-    with held(files.lock) as mine:
+    with cell_lock(files.lock) as mine:
         if not mine:
             return Outcome(state="busy", metrics={})
-        found, notes = _found(files.result, cell, replaces)
+        found, notes = _found(cell, folder, replaces)
         if found is not None and not for_policy:
             return found
         files.failure.unlink(missing_ok=True)
@@ -195,24 +203,25 @@ def work(
         return replace(outcome, notes=(*notes, *outcome.notes))
 
 
-def _found(path: Path, cell: Cell, replaces: int | None) -> tuple[Outcome | None, tuple[str, ...]]:
+def _found(
+    cell: Cell, folder: Path, replaces: int | None
+) -> tuple[Outcome | None, tuple[str, ...]]:
     """Return a valid result that came up meanwhile; move a damaged one aside."""
-    if not path.exists() or path.stat().st_mtime_ns == replaces:
+    run = find(cell, folder)
+    if run.state is State.DAMAGED:
+        path = CellFiles.of(folder, cell).result
+        aside = move_aside(path).name
+        return None, (f"{path}: {run.reason}; moved to {aside} and computed again",)
+    if run.result is None or run.modified_ns == replaces:
         return None, ()
-    try:
-        result = load_result(path)
-    except DamagedResult as error:
-        return None, (f"{error}; moved to {move_aside(path).name} and computed again",)
-    if result.fingerprint != fingerprint(cell):
-        return None, ()
-    wall_s = result.provenance.get("wall_s", 0.0)
-    return Outcome(state="found", metrics=result.curve[-1]["metrics"], wall_s=wall_s), ()
+    wall_s = run.result.provenance.get("wall_s", 0.0)
+    return Outcome(state="found", metrics=run.result.curve[-1]["metrics"], wall_s=wall_s), ()
 
 
 def _run(
     cell: Cell, folder: Path, checkpoint_every: float, stop: Callable[[], bool], *, for_policy: bool
 ) -> Outcome:
-    files, mark = CellFiles.of(folder, cell), fingerprint(cell)
+    files, mark = CellFiles.of(folder, cell), cell.fingerprint
     training, stream, meter, notes = _restore(cell, files, mark)
     meter.start()
     saved = time.monotonic()
@@ -222,16 +231,16 @@ def _run(
         if training.done or not (asked or time.monotonic() - saved >= checkpoint_every):
             continue
         state = {"fingerprint": mark, "stream": stream.mark, "cost": cost}
-        with storing(files.checkpoint):
+        with storage_errors(files.checkpoint):
             stream.sync()
             save_checkpoint(files.checkpoint, state | {"training": training.state_dict()})
         saved = time.monotonic()
         if asked:
             metrics = stream.rows[-1]["metrics"]
             return Outcome(state="stopped", metrics=metrics, notes=tuple(notes))
-    result = assemble(cell, mark, training, stream.rows, meter.read())
+    result = make_result(cell, mark, training, stream.rows, meter.read())
     if not (for_policy and files.result.exists()):
-        with storing(files.result):
+        with storage_errors(files.result):
             result.save(folder)
     files.stream.unlink()
     files.checkpoint.unlink(missing_ok=True)
@@ -244,7 +253,7 @@ def _run(
 def _advance(training: Training, stream: Stream, files: CellFiles) -> None:
     try:
         row = training.advance()
-        with storing(files.stream):
+        with storage_errors(files.stream):
             stream.append(row)
     except Exception as error:
         if failure_kind(error) == "error":
@@ -252,7 +261,7 @@ def _advance(training: Training, stream: Stream, files: CellFiles) -> None:
         raise
 
 
-def _restore(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream, Meter, list[str]]:
+def _restore(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream, Usage, list[str]]:
     """Go on from the checkpoint if it is whole and still answers the cell, else start over."""
     notes: list[str] = []
     if files.checkpoint.exists():
@@ -261,11 +270,11 @@ def _restore(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream,
         except (DamagedCheckpoint, LookupError, TypeError, ValueError, RuntimeError) as error:
             aside = move_aside(files.checkpoint).name
             notes.append(f"{error}; moved to {aside}, the cell starts over")
-    with storing(files.stream):
-        return Training(cell), Stream(files.stream), Meter(), notes
+    with storage_errors(files.stream):
+        return Training(cell), Stream(files.stream), Usage(), notes
 
 
-def _resumed(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream, Meter]:
+def _resumed(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream, Usage]:
     state = load_checkpoint(files.checkpoint)
     if state["fingerprint"] != mark:
         raise DamagedCheckpoint(
@@ -273,7 +282,7 @@ def _resumed(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream,
         )
     training = Training(cell)
     training.load_state_dict(state["training"])
-    meter = Meter(**state["cost"])
+    meter = Usage(**state["cost"])
     meter.resumed += 1
     return training, Stream(files.stream, state["stream"]), meter
 

@@ -16,10 +16,10 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, create_trial
 
-from harness.config.cell import Value
 from harness.config.grid import Grid
-from harness.config.hparams import Tuned, build_config, load_config, read_tuned
+from harness.config.hparams import Tuned, build_config, read_tuned
 from harness.config.seeding import TUNING_SEEDS
+from harness.config.toml import Value
 from harness.errors import ConfigurationError
 from harness.results.files import write_text
 from harness.tuning.held_out import Verdict, chance, compared, verdict
@@ -49,7 +49,7 @@ def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
         for trial in trials
         if trial.fate in (Fate.COMPLETE, Fate.PRUNED)
         and trial.attempt.preset in (None, BASE)
-        and trial.attempt.knobs.keys() == plan.space.keys()
+        and trial.attempt.parameters.keys() == plan.space.keys()
     ]
     values = sorted((value for _, value in known if value is not None), reverse=plan.maximize)
     if len(values) < AT_LEAST or values[math.ceil(_QUARTER * len(values)) - 1] == values[-1]:
@@ -65,8 +65,8 @@ def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
 
 def _complete(plan: Plan, trial: Trial, value: float | None) -> FrozenTrial:
     return create_trial(
-        params={name: encoded(knob) for name, knob in trial.attempt.knobs.items()},
-        distributions={name: distribution(knob) for name, knob in plan.space.items()},
+        params={name: encoded(parameter) for name, parameter in trial.attempt.parameters.items()},
+        distributions={name: distribution(parameter) for name, parameter in plan.space.items()},
         value=value,
     )
 
@@ -169,7 +169,7 @@ def row_of(study: Study) -> Row:
 
 def _changed(study: Study, trial: Trial) -> dict[str, Value]:
     plan = study.plan
-    found = asdict(load_config(trial.attempt.cell(plan, plan.seeds[0])))
+    found = asdict(trial.attempt.cell(plan, plan.seeds[0]).config)
     usual = asdict(build_config(plan.method, plan.cell.scenario, BASE))
     return {name: found[name] for name in sorted(found) if found[name] != usual[name]}
 
@@ -186,7 +186,7 @@ def _pairs(
     return found
 
 
-TOLERANCE = 0.05  # by which budgets spent at one place may differ
+TOLERANCE = 0.05  # by which budgets spent at one task may differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,18 +246,18 @@ def faults(grid: Grid, rows: Sequence[Row]) -> list[str]:
             f"{row.plan.name}: compared on seed {seed}, which it was tuned on"
             for seed in sorted(set(row.plan.seeds) & row.unseen.keys())
         ]
-    for place in dict.fromkeys(row.plan.place for row in rows):
-        found += _unequal(place, [row for row in rows if row.plan.place == place])
+    for task in dict.fromkeys(row.plan.task for row in rows):
+        found += _unequal(task, [row for row in rows if row.plan.task == task])
     return found
 
 
-def _unequal(place: str, rows: Sequence[Row]) -> list[str]:
+def _unequal(task: str, rows: Sequence[Row]) -> list[str]:
     least, most = (pick(rows, key=lambda row: row.spent) for pick in (min, max))
     gap = 1 - least.spent / most.spent if most.spent else 0.0
     if gap <= TOLERANCE:
         return []
     return [
-        f"{place}: budgets differ by {gap:.1%}, more than {TOLERANCE:.0%}: {least.plan.method} "
+        f"{task}: budgets differ by {gap:.1%}, more than {TOLERANCE:.0%}: {least.plan.method} "
         f"spent {least.spent:,} environment steps, {most.plan.method} {most.spent:,}"
     ]
 
@@ -268,7 +268,7 @@ def row_record(row: Row) -> dict[str, Any]:
     presets = {preset: row.score(preset) for preset in ("paper", "default")}
     return {
         "study": row.plan.name,
-        "place": row.plan.place,
+        "task": row.plan.task,
         "method": row.plan.method,
         "inherits": row.plan.parent,
         "metric": row.plan.metric,
@@ -335,9 +335,9 @@ def write_preset(path: Path, rows: Iterable[Row]) -> list[str]:
         pair = f"{row.plan.method}.{row.plan.cell.scenario}"
         if pair in written:
             raise ConfigurationError(
-                f"--write {path}: {row.plan.method} was tuned at {written[pair].plan.place} and at "
-                f"{row.plan.place}; a preset has one set of values for {row.plan.cell.scenario}: "
-                "choose with --only 'place=...'"
+                f"--write {path}: {row.plan.method} was tuned at {written[pair].plan.task} and at "
+                f"{row.plan.task}; a preset has one set of values for {row.plan.cell.scenario}: "
+                "choose with --only 'task=...'"
             )
         written[pair] = row
         content.setdefault(row.plan.method, {})[row.plan.cell.scenario] = _entry(row)

@@ -12,7 +12,7 @@ from harness.config.seeding import Purpose, stream
 from harness.report.document import Table
 from harness.report.markdown import escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, range_text
-from harness.results.result import DamagedResult, RunResult, fingerprint, load_result, result_path
+from harness.results.result import DamagedResult, RunResult, load_result, result_path
 from harness.tuning.pictures import Panels, Point
 from harness.tuning.plan import BASE, UNSEEN_SEEDS, Plan
 from harness.tuning.scoring import late_mean
@@ -26,12 +26,12 @@ _MOST_SEEDS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """Both methods at one place.
+    """Both methods at one task.
 
     Attributes:
         plans: By method.
         preset: Where the other hyperparameters come from.
-        settings: Their knobs, level by level.
+        settings: Their parameters, level by level.
         n_neighbors: Of the agents, the least and the largest number.
     """
 
@@ -48,7 +48,7 @@ class Match:
     def cell(self, setting: Setting, seed: int) -> Cell:
         """Return the cell of a setting."""
         plan = replace(self.plans[setting.method], inherited={})
-        return plan.variant(self.preset, {KNOBS[setting.method]: setting.knob}, seed)
+        return plan.variant(self.preset, {KNOBS[setting.method]: setting.parameter}, seed)
 
     def cells(self, n_seeds: int) -> list[Cell]:
         """Return what is to be run; levels that both ways of matching share, once."""
@@ -73,11 +73,11 @@ def _valid(path: Path, cell: Cell) -> RunResult | None:
         result = load_result(path)
     except DamagedResult:  # it is run again, like one that is missing
         return None
-    return result if result.fingerprint == fingerprint(cell) else None
+    return result if result.fingerprint == cell.fingerprint else None
 
 
 def matches(plans: Sequence[Plan]) -> dict[str, list[Match]]:
-    """Return for every place that has both methods the presets to match them at, the best first.
+    """Return for every task that has both methods the presets to match them at, the best first.
 
     That is ``tuned`` where both methods are, and ``default``.
 
@@ -85,8 +85,8 @@ def matches(plans: Sequence[Plan]) -> dict[str, list[Match]]:
         plans: Studies that a grid asks for.
     """
     found = dict[str, list[Match]]()
-    for place in dict.fromkeys(plan.place for plan in plans):
-        both = {p.method: p for p in plans if p.place == place and p.method in KNOBS}
+    for task in dict.fromkeys(plan.task for plan in plans):
+        both = {p.method: p for p in plans if p.task == task and p.method in KNOBS}
         if len(both) < len(KNOBS):
             continue
         cell = next(iter(both.values())).cell
@@ -96,7 +96,7 @@ def matches(plans: Sequence[Plan]) -> dict[str, list[Match]]:
         ends = int(counts.min()), int(counts.max())
         tuned = not any(untuned(method, cell.scenario) for method in KNOBS)
         presets = ("tuned", BASE) if tuned else (BASE,)
-        found[place] = [
+        found[task] = [
             Match(plans=both, preset=preset, settings=levels, n_neighbors=ends)
             for preset in presets
         ]
@@ -110,25 +110,25 @@ def outcome(match: Match, folder: Path) -> Mapping[Setting, list[float]]:
 
 
 def panels(match: Match, scores: Mapping[Setting, list[float]]) -> Panels:
-    """Return the figure of a place."""
+    """Return the figure of a task."""
     info = SCENARIOS[match.plan.cell.scenario].metric_info[match.plan.metric]
     content: dict[str, dict[str, list[Point]]] = {}
     for setting, values in scores.items():
         lines = content.setdefault(setting.kind, {})
         points = lines.setdefault(setting.method, [])
         x = setting.level
-        ends = x, min(x, setting.least), max(x, setting.most)  # knobs are rounded
+        ends = x, min(x, setting.least), max(x, setting.most)  # parameters are rounded
         y = float(np.mean(values)), min(values), max(values)
         points.append(Point(*(float(f"{value:.10g}") for value in (*ends, *y))))
     return Panels(
-        title=f"{match.plan.place}, {match.preset}: matched self-interest",
+        title=f"{match.plan.task}, {match.preset}: matched self-interest",
         ylabel=f"{match.plan.metric} [{info.unit}]",
         panels=content,
     )
 
 
 _READING = """\
-### {place}: matched self-interest
+### {task}: matched self-interest
 
 How much an agent counts itself, in fixed LToS and in NeurComm at the same level. Self-neighbor
 ratio: the weight of its own reward over that of a neighbor's, s / (1 - s) * k with k neighbors in
@@ -139,7 +139,7 @@ stands behind; neighbors of an agent: {neighbors}. Preset {preset}, {n} unseen s
 
 
 def matching_text(match: Match, scores: Mapping[Setting, Sequence[float]]) -> str:
-    """Write the table of a place."""
+    """Write the table of a task."""
     plan = match.plan
     scenario = SCENARIOS[plan.cell.scenario](**dict(plan.cell.options))
     places = decimals(scenario.bound[plan.metric], scenario.floor[plan.metric])
@@ -156,7 +156,7 @@ def matching_text(match: Match, scores: Mapping[Setting, Sequence[float]]) -> st
             line += [NOTHING] * 3 if setting is None else _cells(setting, scores[setting], places)
         lines.append(tuple(line))
     text = _READING.format(
-        place=escape(plan.place),
+        task=escape(plan.task),
         neighbors=" to ".join(map(str, dict.fromkeys(match.n_neighbors))),
         preset=match.preset,
         n=" to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
@@ -169,7 +169,7 @@ def matching_text(match: Match, scores: Mapping[Setting, Sequence[float]]) -> st
 def _cells(setting: Setting, values: Sequence[float], places: int) -> list[str]:
     span = "" if setting.least == setting.most else f" ({setting.least:.3g} to {setting.most:.3g})"
     return [
-        f"{KNOBS[setting.method]}={setting.knob:g}{span}",
+        f"{KNOBS[setting.method]}={setting.parameter:g}{span}",
         number(float(np.mean(values)), places),
         range_text(values, places),
     ]

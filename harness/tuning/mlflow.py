@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from harness.config.search_space import Knob
+from harness.config.search_space import Parameter
 from harness.export.mlflow import Entry, Family, Member, Point, as_text, metric_name
 from harness.tuning.ledger import Row, row_record, trial_record
 from harness.tuning.pictures import draw, history
@@ -19,7 +19,7 @@ PART = "/tune"  # of the experiment's name, after the grid's
 def study_family(grid: str, row: Row) -> Family:
     """Return the entries of a study and of its trials that ended."""
     return Family(
-        place=row.plan.place,
+        task=row.plan.task,
         variant=row.plan.method,
         fingerprint=_hash(row_record(row)),
         above=partial(_study_entry, grid, row),
@@ -47,7 +47,7 @@ def _study_entry(grid: str, row: Row) -> Entry:
     searched = {f"search.{name}": as_text(_range(plan.space[name])) for name in plan.space}
     picture = history(f"{plan.name}: tuning", [row])
     return Entry(
-        name=f"{plan.place}/{plan.method}",
+        name=f"{plan.task}/{plan.method}",
         tags=_tags(grid, row) | {"role": "study"},
         params=_params(row) | {"inherits": plan.parent or "nothing"} | searched,
         points=[Point(name, float(v), 0) for name, v in figures.items() if v is not None],
@@ -60,16 +60,18 @@ def _study_entry(grid: str, row: Row) -> Entry:
 
 
 def _trial_entry(grid: str, row: Row, trial: Trial) -> Entry:
-    knobs = {f"knob.{name}": as_text(value) for name, value in trial.attempt.knobs.items()}
+    parameters = {
+        f"parameter.{name}": as_text(value) for name, value in trial.attempt.parameters.items()
+    }
     scores = {f"seed={seed}": run.value for seed, run in trial.runs.items()}
     cpu_s = sum(run.cpu_s for run in trial.runs.values())
     figures = scores | {"value": trial.value, "steps": trial.steps, "resources/cpu_s": cpu_s}
     start_ms, end_ms = _times_ms(trial)
     return Entry(
-        name=f"trial={trial.number} {row.plan.place}/{row.plan.method}",
+        name=f"trial={trial.number} {row.plan.task}/{row.plan.method}",
         tags=_tags(grid, row)
         | {"role": "trial", "fate": str(trial.fate), "cell_id": _name(row, trial)},
-        params=_params(row) | {"preset": trial.attempt.preset or "proposed"} | knobs,
+        params=_params(row) | {"preset": trial.attempt.preset or "proposed"} | parameters,
         points=[Point(metric_name(k), float(v), 0) for k, v in figures.items() if v is not None],
         files={},
         fingerprint=_hash(trial_record(trial)),
@@ -79,18 +81,18 @@ def _trial_entry(grid: str, row: Row, trial: Trial) -> Entry:
 
 
 def _tags(grid: str, row: Row) -> dict[str, str]:
-    return {"grid": grid, "place": row.plan.place, "variant": row.plan.method}
+    return {"grid": grid, "task": row.plan.task, "variant": row.plan.method}
 
 
 def _params(row: Row) -> dict[str, str]:
     plan, cell = row.plan, row.plan.cell
-    texts = {"scenario": cell.scenario, "place": plan.place, "method": plan.method}
+    texts = {"scenario": cell.scenario, "task": plan.task, "method": plan.method}
     numbers = {"seeds": plan.seeds, "run_steps": plan.run_steps}
     return texts | {"metric": plan.metric} | {k: as_text(v) for k, v in numbers.items()}
 
 
-def _range(knob: Knob) -> Any:
-    return knob.model_dump(exclude_defaults=True)
+def _range(parameter: Parameter) -> Any:
+    return parameter.model_dump(exclude_defaults=True)
 
 
 def _name(row: Row, trial: Trial) -> str:

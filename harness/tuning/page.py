@@ -26,7 +26,7 @@ from scenarios import SCENARIOS
 
 _READING = f"""\
 A trial trains one setting from each tuning seed; its score is the headline metric of greedy play,
-mean over the last tenth of training and over the seeds. Every method of a place may spend the same
+mean over the last tenth of training and over the seeds. Every method of a task may spend the same
 number of environment steps; the check fails where what they spent differs by more than
 {TOLERANCE:.0%}. `pruned`: given up after some seeds, worse than the best on all of them. `cut`: at
 the end the budget paid for some of the seeds only; never the best. `searched`: how many
@@ -76,7 +76,7 @@ def page(grid: Grid, content: Ledger, sections: Sequence[Section], folder: str) 
             address = quote(f"{folder}/{name}")
             parts.append(f"![{escape(picture.title)}]({address})")
             parts.append(f"*Data sha256: {digest(picture)}.*")
-    known = (cell for cell in grid.cells if cell not in grid.unavailable)
+    known = (cell for cell in grid.cells if not cell.unavailable)
     if idle := sorted({cell.method for cell in known if not searched(cell)}):
         parts.append(f"Without anything to search, hence not tuned: {escape(', '.join(idle))}.")
     return "\n\n".join(parts) + "\n"
@@ -117,7 +117,7 @@ _BROUGHT = [
 
 
 def study_tables(rows: Sequence[Row]) -> str:
-    """Write what the studies of a place were given, what it brought, and which values."""
+    """Write what the studies of a task were given, what it brought, and which values."""
     plan = rows[0].plan
     scenario = SCENARIOS[plan.cell.scenario](**dict(plan.cell.options))
     info = scenario.metric_info[plan.metric]
@@ -128,7 +128,7 @@ def study_tables(rows: Sequence[Row]) -> str:
     arrow = "↑" if info.higher_is_better else "↓"
     return "\n\n".join(
         [
-            f"## {escape(plan.place)}",
+            f"## {escape(plan.task)}",
             f"Score: {escape(plan.metric)} {arrow} ({escape(info.unit)}). A run trains for "
             f"{plan.cell.budget.steps:,} environment steps; each study may spend {budgets}. Tuning "
             f"{seeds}" + (f", unseen {seeds_text(unseen)}." if unseen else "."),
@@ -207,8 +207,8 @@ class Publication:
         folder = results / grid.name / FOLDER / MATCHED
         sections = [
             section
-            for place in dict.fromkeys(plan.place for plan in asked)
-            for section in _sections(place, asked, self.ledger.rows, folder)
+            for task in dict.fromkeys(plan.task for plan in asked)
+            for section in _sections(task, asked, self.ledger.rows, folder)
         ]
         self._pictures = {n: p for s in sections for n, p in s.pictures.items()}
         self._texts = {
@@ -240,23 +240,21 @@ class Publication:
         return found + figure_differences(self._figures, digests, "studies")
 
 
-def _sections(
-    place: str, asked: Sequence[Plan], rows: Sequence[Row], folder: Path
-) -> list[Section]:
-    """Return what there is to say of a place: its studies, and both methods matched."""
-    found, here = list[Section](), [row for row in rows if row.plan.place == place]
+def _sections(task: str, asked: Sequence[Plan], rows: Sequence[Row], folder: Path) -> list[Section]:
+    """Return what there is to say of a task: its studies, and both methods matched."""
+    found, here = list[Section](), [row for row in rows if row.plan.task == task]
     if here:
-        found.append(Section(text=study_tables(here), pictures=_pictures(place, here)))
-    for match in matches([plan for plan in asked if plan.place == place]).get(place, []):
+        found.append(Section(text=study_tables(here), pictures=_pictures(task, here)))
+    for match in matches([plan for plan in asked if plan.task == task]).get(task, []):
         if scores := outcome(match, folder):
-            text, name = matching_text(match, scores), f"{place}-matched.svg"
+            text, name = matching_text(match, scores), f"{task}-matched.svg"
             found.append(Section(text=text, pictures={name: panels(match, scores)}))
             break
     return found
 
 
-def _pictures(place: str, rows: Sequence[Row]) -> Mapping[str, Picture]:
-    risen = history(f"{place}: tuning", rows)
-    mattered = importances(f"{place}: what mattered", rows)
-    found: dict[str, Picture] = {f"{place}-history.svg": risen} if risen.lines else {}
-    return found | ({f"{place}-importances.svg": mattered} if mattered.shares else {})
+def _pictures(task: str, rows: Sequence[Row]) -> Mapping[str, Picture]:
+    risen = history(f"{task}: tuning", rows)
+    mattered = importances(f"{task}: what mattered", rows)
+    found: dict[str, Picture] = {f"{task}-history.svg": risen} if risen.lines else {}
+    return found | ({f"{task}-importances.svg": mattered} if mattered.shares else {})

@@ -96,7 +96,7 @@ def digest(picture: Picture) -> str:
 
 
 def history(title: str, rows: Sequence[Row]) -> History:
-    """Return how the best value of each study of a place rose, if it has one."""
+    """Return how the best value of each study of a task rose, if it has one."""
     plan = rows[0].plan
     info = SCENARIOS[plan.cell.scenario].metric_info[plan.metric]
     lines = {row.plan.method: line for row in rows if (line := _line(row))}
@@ -161,19 +161,19 @@ def _draw_history(picture: History) -> Figure:
 
 def _draw_importances(picture: Importances) -> Figure:
     methods = list(picture.shares)
-    knobs = sorted({name for shares in picture.shares.values() for name in shares})
-    size = (2.6 + 0.5 * len(knobs), 1.9 + 0.26 * len(methods))
+    parameters = sorted({name for shares in picture.shares.values() for name in shares})
+    size = (2.6 + 0.5 * len(parameters), 1.9 + 0.26 * len(methods))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
-    table = np.array([[picture.shares[m].get(k, np.nan) for k in knobs] for m in methods])
+    table = np.array([[picture.shares[m].get(k, np.nan) for k in parameters] for m in methods])
     axes.imshow(table, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
     for (row, column), share in np.ndenumerate(table):
         if not np.isnan(share):
             color = "white" if share > 0.6 else "black"
             axes.text(column, row, f"{share:.2f}", ha="center", va="center", color=color, size=7)
-    axes.set_xticks(range(len(knobs)), knobs, rotation=40, ha="right")
+    axes.set_xticks(range(len(parameters)), parameters, rotation=40, ha="right")
     axes.set_yticks(range(len(methods)), [METHODS[m].title for m in methods])
-    axes.set_title(textwrap.fill(picture.title, 30 + 7 * len(knobs)), loc="left")
+    axes.set_title(textwrap.fill(picture.title, 30 + 7 * len(parameters)), loc="left")
     axes.tick_params(length=0)
     return figure
 

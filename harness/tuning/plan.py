@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
-from harness.config.cell import Budget, Cell, Named, Value
+from harness.config.cell import Budget, Cell
 from harness.config.grid import Grid
 from harness.config.hparams import build_config, file_name, read_tables
-from harness.config.search_space import Knob, search_space
+from harness.config.search_space import Parameter, search_space
+from harness.config.toml import Named, Value
 from harness.errors import ConfigurationError, nearest
-from harness.results.result import fingerprint
 from harness.training.progress import headline
 from methods import METHODS
 from scenarios import SCENARIOS
@@ -24,11 +24,11 @@ BASE = "default"  # the preset that tuning starts from
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One method at one place, and in which of its hyperparameters it is tuned.
+    """One method at one task, and in which of its hyperparameters it is tuned.
 
     Attributes:
-        name: Of the study: ``<grid>/<place>/<method>``.
-        place: Scenario with its options, as the grid names it.
+        name: Of the study: ``<grid>/<task>/<method>``.
+        task: Scenario with its options, as the grid names it.
         cell: What a trial runs, at the values of preset ``default``; its budget counts
             environment steps alone, so that every trial costs the same.
         seeds: Tuning seeds of every trial.
@@ -39,10 +39,10 @@ class Plan:
     """
 
     name: str
-    place: str
+    task: str
     cell: Cell
     seeds: tuple[int, ...]
-    space: Mapping[str, Knob]
+    space: Mapping[str, Parameter]
     max_steps: int
     parent: str | None
     inherited: Mapping[str, Value]
@@ -72,7 +72,7 @@ class Plan:
         """The most that a trial can take [environment steps]."""
         return len(self.seeds) * self.run_steps
 
-    def preset_knobs(self, preset: str) -> dict[str, Value]:
+    def preset_parameters(self, preset: str) -> dict[str, Value]:
         """Return a preset's values of what is searched, as far as the ranges hold them."""
         config = build_config(self.method, self.cell.scenario, preset)
         values = {key: getattr(config, key) for key in self.space}
@@ -93,7 +93,7 @@ class Plan:
 
 
 def plans(grid: Grid, cells: Iterable[Cell]) -> tuple[Plan, ...]:
-    """Return a study per place and learning method of a grid's cells, parents before heirs.
+    """Return a study per task and learning method of a grid's cells, parents before heirs.
 
     Tuning starts from preset ``default``: cells of other presets, or with fields of their own, ask
     for no study.
@@ -103,8 +103,8 @@ def plans(grid: Grid, cells: Iterable[Cell]) -> tuple[Plan, ...]:
     """
     found: dict[tuple[str, str], Plan] = {}
     for cell in cells:
-        key = cell.place, cell.method
-        if cell in grid.unavailable or cell.preset != BASE or cell.fields or key in found:
+        key = cell.task, cell.method
+        if cell.unavailable or cell.preset != BASE or cell.fields or key in found:
             continue
         if searched(cell):
             found[key] = _plan(grid, cell)
@@ -113,8 +113,8 @@ def plans(grid: Grid, cells: Iterable[Cell]) -> tuple[Plan, ...]:
             f"grid {grid.name}: no cell to tune: a learning method with something to search "
             f"([search.all] of its hyperparameters), preset {BASE!r}, no fields of its own"
         )
-    places = list(dict.fromkeys(place for place, _ in found))
-    order = sorted(found.values(), key=lambda p: (places.index(p.place), p.parent is not None))
+    tasks = list(dict.fromkeys(task for task, _ in found))
+    order = sorted(found.values(), key=lambda p: (tasks.index(p.task), p.parent is not None))
     return tuple(order)
 
 
@@ -127,8 +127,8 @@ def _plan(grid: Grid, cell: Cell) -> Plan:
     alike = [c.seed for c in grid.cells if replace(c, seed=cell.seed) == cell]
     longest = _longest_episode(cell.scenario, cell.options)
     return Plan(
-        name=f"{grid.name}/{cell.place}/{cell.method}",
-        place=cell.place,
+        name=f"{grid.name}/{cell.task}/{cell.method}",
+        task=cell.task,
         cell=replace(cell, budget=_in_steps(cell.budget, longest)),
         seeds=tuple(sorted(alike)) if grid.tuning else SEEDS,
         space=search_space(cell.method, cell.scenario),
@@ -170,8 +170,8 @@ def inherits(method: str) -> str | None:
         raise ConfigurationError(
             f"{file} inherits: {method} has no field {missing[0]!r}, which {parent} has"
         )
-    for table, knobs in read_tables(method).get("search", {}).items():
-        if twice := sorted(fields(parent) & knobs.keys()):
+    for table, parameters in read_tables(method).get("search", {}).items():
+        if twice := sorted(fields(parent) & parameters.keys()):
             raise ConfigurationError(
                 f"{file} [search.{table}].{twice[0]}: inherited from {parent}; search it there"
             )
@@ -198,13 +198,13 @@ def identity(plan: Plan) -> dict[str, Any]:
     """Return all that the trials of a study depend on, as JSON can have it."""
     method, scenario = plan.method, plan.cell.scenario
     content = {
-        "search": {name: knob.model_dump() for name, knob in plan.space.items()},
+        "search": {name: parameter.model_dump() for name, parameter in plan.space.items()},
         "inherited": plan.inherited,
         "seeds": plan.seeds,
         "budget": asdict(plan.cell.budget),
         "default": asdict(build_config(method, scenario, BASE)),
         "paper": asdict(build_config(method, scenario, "paper")),
-        "fingerprint": fingerprint(replace(plan.cell, seed=0)),
+        "fingerprint": replace(plan.cell, seed=0).fingerprint,
     }
     return json.loads(json.dumps(content, sort_keys=True))
 
@@ -223,7 +223,7 @@ def difference(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | No
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, dict):  # a knob
+    if isinstance(value, dict):  # a parameter
         parts = {key: value.get(key) for key in ("low", "high", "log", "choices")}
         return ", ".join(f"{key} {json.dumps(part)}" for key, part in parts.items() if part)
     return "not there" if value is None else json.dumps(value)

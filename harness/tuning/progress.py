@@ -21,7 +21,7 @@ class Standing:
     """How far a study is.
 
     Attributes:
-        name: Place and method.
+        name: Task and method.
         counts: Ended trials by fate.
         best: Value of the best complete trial; None before the first.
         spent: What it has used [environment steps].
@@ -48,7 +48,7 @@ def standing(study: Study) -> Standing:
     ended = [trial.fate for trial in trials if trial.ended]
     leader = best(trials, maximize=plan.maximize)
     return Standing(
-        name=f"{plan.place}/{plan.method}",
+        name=f"{plan.task}/{plan.method}",
         counts={fate: ended.count(fate) for fate in Fate if fate in ended},
         best=None if leader is None else leader.value,
         spent=spent(trials),

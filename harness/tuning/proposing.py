@@ -18,9 +18,8 @@ from optuna.pruners import BasePruner, WilcoxonPruner
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
-from harness.config.cell import Value
-from harness.config.scenario import frozen
-from harness.config.search_space import Knob
+from harness.config.search_space import Parameter
+from harness.config.toml import Value, frozen
 
 # With two seeds of three the test's p value is 0.25 where the trial is worse than the best on both,
 # and at least 0.5 otherwise.
@@ -62,15 +61,15 @@ def pruner() -> BasePruner:
         return WilcoxonPruner(p_threshold=PRUNE_BELOW)
 
 
-def distribution(knob: Knob) -> BaseDistribution:
-    """Return what Optuna draws the values of a knob from."""
-    if knob.choices is not None:
-        return CategoricalDistribution([encoded(choice) for choice in knob.choices])
-    assert knob.low is not None  # a knob is a range or choices
-    assert knob.high is not None
-    if knob.kind == "int":
-        return IntDistribution(int(knob.low), int(knob.high), log=knob.log)
-    return FloatDistribution(knob.low, knob.high, log=knob.log)
+def distribution(parameter: Parameter) -> BaseDistribution:
+    """Return what Optuna draws the values of a parameter from."""
+    if parameter.choices is not None:
+        return CategoricalDistribution([encoded(choice) for choice in parameter.choices])
+    assert parameter.low is not None  # a parameter is a range or choices
+    assert parameter.high is not None
+    if parameter.kind == "int":
+        return IntDistribution(int(parameter.low), int(parameter.high), log=parameter.log)
+    return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
 
 
 def encoded(value: Value) -> Any:
@@ -78,8 +77,8 @@ def encoded(value: Value) -> Any:
     return json.dumps(value) if isinstance(value, tuple) else value
 
 
-def decoded(knob: Knob, value: Any) -> Value:
+def decoded(parameter: Parameter, value: Any) -> Value:
     """Return the value that ``encoded`` was given."""
-    if knob.choices is None:
+    if parameter.choices is None:
         return frozen(value)
-    return next(choice for choice in knob.choices if encoded(choice) == value)
+    return next(choice for choice in parameter.choices if encoded(choice) == value)

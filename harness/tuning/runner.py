@@ -22,7 +22,7 @@ from harness.tuning.progress import View
 from harness.tuning.scoring import Score, score
 from harness.tuning.storage import try_lock
 from harness.tuning.study import Shelf, Study, finished
-from harness.tuning.trial import Fate, Task
+from harness.tuning.trial import Fate, RunningTrial
 
 Scored: TypeAlias = "Future[Score | None]"
 
@@ -150,7 +150,7 @@ class Desk:
         self.n_running = self._n_failed = 0
         self.closed = self.finished = self.elsewhere = False
         self._study: Study | None = None
-        self.begun = deque[tuple[Task, int]]()
+        self.begun = deque[tuple[RunningTrial, int]]()
         self._comparing: FileLock | None = None
         self._to_compare: dict[str, Cell] = {}
 
@@ -179,9 +179,9 @@ class Desk:
         study = self.open()
         while not self.closed:
             if self.begun:
-                task, seed = self.begun.popleft()
-                cell = task.trial.attempt.cell(study.plan, seed)
-                return self._started(cell, partial(self._settle, task, seed))
+                running, seed = self.begun.popleft()
+                cell = running.trial.attempt.cell(study.plan, seed)
+                return self._started(cell, partial(self._settle, running, seed))
             if self._to_compare:
                 name, cell = self._to_compare.popitem()
                 return self._started(cell, partial(self._note, name))
@@ -197,20 +197,20 @@ class Desk:
         self.n_running += 1
         return Job(cell, self.plan.run_steps, settle)
 
-    def _settle(self, task: Task, seed: int, score: Score | None) -> None:
+    def _settle(self, running: RunningTrial, seed: int, score: Score | None) -> None:
         self.n_running -= 1
         if score is None:
-            task.drop()
+            running.drop()
         else:
-            task.record(seed, score)
-            self._go_on(task)
+            running.record(seed, score)
+            self._go_on(running)
 
-    def _go_on(self, task: Task) -> None:
-        seed = task.next_seed()
+    def _go_on(self, running: RunningTrial) -> None:
+        seed = running.next_seed()
         if seed is not None:
-            self.begun.append((task, seed))
+            self.begun.append((running, seed))
             return
-        trial = task.end()
+        trial = running.end()
         self._view.ended(self.open(), trial)
         self._n_failed = self._n_failed + 1 if trial.fate is Fate.FAILED else 0
         if self._n_failed == GIVE_UP:
@@ -261,9 +261,9 @@ class Session:
             ConfigurationError: A study cannot be gone on with.
             StorageError: What was found cannot be kept, or workers cannot work.
         """
-        tuned = {(desk.plan.place, desk.plan.method) for desk in self._desks}
+        tuned = {(desk.plan.task, desk.plan.method) for desk in self._desks}
         for desk in self._desks:
-            if (desk.plan.place, desk.plan.parent) not in tuned:
+            if (desk.plan.task, desk.plan.parent) not in tuned:
                 desk.open()  # what is wrong with a study is better known before others take hours
         self._view.tick()
         said = False
@@ -297,9 +297,9 @@ class Session:
 
     def _may_begin(self, desk: Desk) -> bool:
         """Say whether the study that a study inherits from is over with."""
-        inherited = desk.plan.place, desk.plan.parent
+        inherited = desk.plan.task, desk.plan.parent
         for other in self._desks:
-            if (other.plan.place, other.plan.method) == inherited and not other.finished:
+            if (other.plan.task, other.plan.method) == inherited and not other.finished:
                 if other.closed:
                     desk.close(f"left alone: it inherits from {desk.plan.parent}, not finished")
                 return False

@@ -19,7 +19,7 @@ from methods.learners.rewards import hop_distances
 RATIO, SHARE = "self-neighbor ratio (SNR)", "self share"
 RATIOS = (1.0, 2.0, 5.0, 10.0, 20.0)  # Tables 6 and 7 of paper 000: 1, about 10 and about 20
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-KNOBS = {"fixed_ltos": "selfishness", "neurcomm": "alpha"}  # the knob that sets it
+KNOBS = {"fixed_ltos": "selfishness", "neurcomm": "alpha"}  # the parameter that sets it
 _DIGITS = 4
 
 Graph = Bool[np.ndarray, "agents agents"]
@@ -27,13 +27,13 @@ PerAgent = Float64[np.ndarray, "agents"]
 
 
 class Setting(NamedTuple):
-    """A method's knob at a level.
+    """A method's parameter at a level.
 
     Attributes:
         kind: What is matched.
         level: Its value, mean over the agents.
         method: ``fixed_ltos`` or ``neurcomm``.
-        knob: Value of its knob.
+        parameter: Value of its parameter.
         least: Of the agents, the least value of what is matched.
         most: Of the agents, the largest.
     """
@@ -41,13 +41,13 @@ class Setting(NamedTuple):
     kind: str
     level: float
     method: str
-    knob: float
+    parameter: float
     least: float
     most: float
 
 
 def settings(graph: Graph) -> list[Setting]:
-    """Return both methods' knobs at every level; levels that NeurComm cannot have are left out.
+    """Return both methods' parameters at every level that NeurComm can have, too.
 
     Args:
         graph: Row i is N_i, which contains i; of graphs that change, the first.
@@ -89,5 +89,5 @@ def alpha_of(share: float, distance: Float64[np.ndarray, "agents agents"]) -> fl
     return round(float(brentq(excess, 0.0, 1.0)), _DIGITS)
 
 
-def _setting(kind: str, level: float, method: str, knob: float, own: PerAgent) -> Setting:
-    return Setting(kind, level, method, knob, float(own.min()), float(own.max()))
+def _setting(kind: str, level: float, method: str, parameter: float, own: PerAgent) -> Setting:
+    return Setting(kind, level, method, parameter, float(own.min()), float(own.max()))

@@ -19,7 +19,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 
 from harness.errors import ConfigurationError
-from harness.results.files import storing
+from harness.results.files import storage_errors
 from harness.tuning.plan import Plan
 from harness.tuning.proposing import pruner
 
@@ -46,7 +46,7 @@ class StudyFiles:
     @classmethod
     def of(cls, results: Path, plan: Plan) -> "StudyFiles":
         """Return the files of a study in a grid's folder of results."""
-        stem = results / FOLDER / plan.place / plan.method
+        stem = results / FOLDER / plan.task / plan.method
         suffixes = (".log", ".writing.lock", ".choosing.lock", ".unseen.lock")
         return cls(*(stem.with_name(stem.name + suffix) for suffix in suffixes))
 
@@ -105,7 +105,7 @@ def open_storage(files: StudyFiles, url: str | None) -> BaseStorage:
         ConfigurationError: The journal is damaged or locked, or there is no such database.
         StorageError: The folder cannot be written.
     """
-    with storing(files.journal):
+    with storage_errors(files.journal):
         files.journal.parent.mkdir(parents=True, exist_ok=True)
         return _journal(files) if url is None else _database(url, files.journal.parents[1])
 

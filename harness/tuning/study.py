@@ -1,4 +1,4 @@
-"""Environment steps: the one currency of tuning, the same for every method of a place."""
+"""Environment steps: the one currency of tuning, the same for every method of a task."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,13 +7,12 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from harness.config.grid import Grid
-from harness.config.hparams import load_config
 from harness.errors import ConfigurationError
-from harness.results.files import is_held, storing
+from harness.results.files import is_held, storage_errors
 from harness.tuning.plan import BASE, Plan, difference, identity, plans
 from harness.tuning.proposing import JointTPE, decoded, distribution, encoded, proposal_seed
 from harness.tuning.storage import StudyFiles, exists, load, locked, open_storage
-from harness.tuning.trial import ATTEMPT, Attempt, Fate, Reader, Task, Trial, best, counts
+from harness.tuning.trial import ATTEMPT, Attempt, Fate, Reader, RunningTrial, Trial, best, counts
 
 GOING_ON = (Fate.RUNNING, Fate.WAITING)
 
@@ -64,7 +63,9 @@ class Study:
     def __init__(self, plan: Plan, files: StudyFiles, url: str | None = None) -> None:
         self.plan, self.files = plan, files
         self._reader = Reader(len(plan.seeds))
-        self._distributions = {name: distribution(knob) for name, knob in plan.space.items()}
+        self._distributions = {
+            name: distribution(parameter) for name, parameter in plan.space.items()
+        }
         storage = open_storage(files, url)
         with locked(self.files.choosing):
             self._study = load(storage, plan.name, maximize=plan.maximize)
@@ -82,7 +83,7 @@ class Study:
 
     def note(self, name: str, value: Any) -> None:
         """Keep something beside the trials."""
-        with storing(self.files.journal):
+        with storage_errors(self.files.journal):
             self._study.set_user_attr(name, value)
 
     def grant(self, steps: int) -> None:
@@ -99,12 +100,12 @@ class Study:
         """Return its best complete trial."""
         return best(self.trials(), maximize=self.plan.maximize)
 
-    def next(self) -> Task | None:
+    def next(self) -> RunningTrial | None:
         """Return the next trial to run, or none if the budget pays for no more.
 
         Interrupted trials go on first; then presets are tried as they are, then what is proposed.
         """
-        with locked(self.files.choosing), storing(self.files.journal):
+        with locked(self.files.choosing), storage_errors(self.files.journal):
             self._take_back_orphans()
             trials = self.trials()
             waiting = next((trial for trial in trials if trial.fate is Fate.WAITING), None)
@@ -116,27 +117,27 @@ class Study:
             tried = {trial.attempt.preset for trial in trials}
             for preset in FIRST:
                 if preset not in tried:
-                    knobs = self.plan.preset_knobs(preset)
-                    attempt = Attempt(preset=preset, knobs=knobs, seeds=seeds)
+                    parameters = self.plan.preset_parameters(preset)
+                    attempt = Attempt(preset=preset, parameters=parameters, seeds=seeds)
                     self._enqueue(attempt, {ATTEMPT: attempt.record()})
                     return self._ask(attempt)
             return self._propose(seeds, len(trials))
 
-    def _propose(self, seeds: tuple[int, ...], n_trials: int) -> Task:
+    def _propose(self, seeds: tuple[int, ...], n_trials: int) -> RunningTrial:
         space, seed = self.plan.space, proposal_seed(self.plan.name, n_trials)
         self._study.sampler = JointTPE(self._distributions, seed)
         asked = self._study.ask(self._distributions)
-        knobs = {name: decoded(space[name], value) for name, value in asked.params.items()}
-        attempt = Attempt(preset=None, knobs=knobs, seeds=seeds)
+        parameters = {name: decoded(space[name], value) for name, value in asked.params.items()}
+        attempt = Attempt(preset=None, parameters=parameters, seeds=seeds)
         asked.set_user_attr(ATTEMPT, attempt.record())  # from here on it counts
-        return Task(self.plan, self.files, asked, attempt)
+        return RunningTrial(self.plan, self.files, asked, attempt)
 
-    def _ask(self, attempt: Attempt) -> Task:
-        asked = self._study.ask({name: self._distributions[name] for name in attempt.knobs})
-        return Task(self.plan, self.files, asked, attempt)
+    def _ask(self, attempt: Attempt) -> RunningTrial:
+        asked = self._study.ask({name: self._distributions[name] for name in attempt.parameters})
+        return RunningTrial(self.plan, self.files, asked, attempt)
 
     def _enqueue(self, attempt: Attempt, attributes: Mapping[str, Any]) -> None:
-        params = {name: encoded(value) for name, value in attempt.knobs.items()}
+        params = {name: encoded(value) for name, value in attempt.parameters.items()}
         self._study.enqueue_trial(params, user_attrs=dict(attributes))
 
     def _take_back_orphans(self) -> None:
@@ -208,7 +209,7 @@ class Shelf:
             ConfigurationError: The grid asks for no such study.
         """
         for other in self.plans:
-            if (other.place, other.method) == (plan.place, plan.parent):
+            if (other.task, other.method) == (plan.task, plan.parent):
                 return other
         raise ConfigurationError(
             f"{plan.name}: inherits from {plan.parent}, which the grid does not have there; add it"
@@ -225,7 +226,7 @@ class Shelf:
                 f"{plan.name}: inherits from {plan.parent}, whose study is not finished; tune "
                 f"{plan.parent} first, or both with one command"
             )
-        return plan.heir_of(load_config(best.attempt.cell(study.plan, study.plan.seeds[0])))
+        return plan.heir_of(best.attempt.cell(study.plan, study.plan.seeds[0]).config)
 
 
 def finished(study: Study) -> bool:

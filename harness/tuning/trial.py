@@ -10,9 +10,9 @@ from filelock import FileLock
 from optuna import Trial as Asked
 from optuna.trial import FrozenTrial, TrialState
 
-from harness.config.cell import Cell, Value
-from harness.config.scenario import frozen
-from harness.results.files import storing
+from harness.config.cell import Cell
+from harness.config.toml import Value, frozen
+from harness.results.files import storage_errors
 from harness.tuning.plan import BASE, Plan
 from harness.tuning.scoring import Score
 from harness.tuning.storage import StudyFiles
@@ -37,19 +37,19 @@ class Attempt:
 
     Attributes:
         preset: The preset that is run as it is; None where values were proposed.
-        knobs: Values of what is searched; of a preset, as far as the ranges hold them.
+        parameters: Values of what is searched; of a preset, as far as the ranges hold them.
         seeds: Tuning seeds to run.
     """
 
     preset: str | None
-    knobs: Mapping[str, Value]
+    parameters: Mapping[str, Value]
     seeds: tuple[int, ...]
 
     def cell(self, plan: Plan, seed: int) -> Cell:
         """Return the cell that one of its runs trains."""
         if self.preset is not None:
             return plan.variant(self.preset, {}, seed)
-        return plan.variant(BASE, self.knobs, seed)
+        return plan.variant(BASE, self.parameters, seed)
 
     def record(self) -> dict[str, Any]:
         """Return the attempt as JSON can have it."""
@@ -58,8 +58,8 @@ class Attempt:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Attempt":
         """Read what ``record`` wrote."""
-        knobs = {name: frozen(value) for name, value in record["knobs"].items()}
-        return cls(preset=record["preset"], knobs=knobs, seeds=tuple(record["seeds"]))
+        parameters = {name: frozen(value) for name, value in record["parameters"].items()}
+        return cls(preset=record["preset"], parameters=parameters, seeds=tuple(record["seeds"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +170,7 @@ def counts(t: FrozenTrial) -> bool:
     return t.state is not TrialState.FAIL and ATTEMPT in t.user_attrs
 
 
-class Task:
+class RunningTrial:
     """A trial that this process is running; while it holds the trial's lock, nobody else does.
 
     Args:
@@ -212,7 +212,7 @@ class Task:
         Raises:
             StorageError: It cannot be written.
         """
-        with storing(self._files.journal):
+        with storage_errors(self._files.journal):
             self._asked.set_user_attr(f"{RUN}{seed}", score.record())
             self.trial = replace(self.trial, runs={**self.trial.runs, seed: score})
             self._report(seed)
@@ -224,7 +224,7 @@ class Task:
             StorageError: It cannot be written.
         """
         fate = fate_of(self.trial, len(self.plan.seeds))
-        with storing(self._files.journal):
+        with storage_errors(self._files.journal):
             if fate is Fate.COMPLETE:
                 self._asked.study.tell(self._asked, self.trial.value)
             else:

@@ -126,7 +126,7 @@ def test_the_map_of_a_grid_is_that_of_its_intersections():
 
     assert found is not None
     xy = [tuple(map(int, name.split("_")[1:])) for name in names]
-    assert (found.place + 1).astype(int).tolist() == [list(each) for each in xy]
+    assert (found.task + 1).astype(int).tolist() == [list(each) for each in xy]
     assert found.kind.count("corner") == 4
     assert Traffic.agent_map(options | {"roadnet": "mine.json"}) is None
     assert agent_map("shenzhen") is None

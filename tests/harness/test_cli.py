@@ -309,7 +309,7 @@ def test_plan_lists_what_is_unavailable_and_why(call, here, planned_rooftop):
 def test_plan_says_how_to_get_a_dataset_that_is_missing(call, here, monkeypatch):
     monkeypatch.setenv("HARNESS_DATA", str(here))
 
-    code, out, log = call("plan", "--grid", "paper", "--only", "place=*shenzhen,method=dqn")
+    code, out, log = call("plan", "--grid", "paper", "--only", "task=*shenzhen,method=dqn")
 
     assert code == 0, log
     assert "python -m harness data fetch shenzhen" in " ".join(out.split())

@@ -6,7 +6,7 @@ import pytest
 
 from harness.config import grid as grids
 from harness.config import scenario as place
-from harness.config.grid import load_grid, planned, shipped_grids
+from harness.config.grid import load_grid, shipped_grids
 from harness.errors import ConfigurationError
 from methods import METHODS
 from scenarios import SCENARIOS

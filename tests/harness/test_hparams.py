@@ -3,7 +3,7 @@ import pytest
 from harness.config import hparams
 from harness.config import search_space as search
 from harness.config.hparams import build_config, read_tables
-from harness.config.search_space import search_space, shaping_knobs
+from harness.config.search_space import search_space, shaping_parameters
 from harness.errors import ConfigurationError
 from methods import METHODS
 
@@ -58,7 +58,7 @@ def test_a_hyperparameter_of_the_wrong_type_names_file_table_and_key(change):
     ("key", "knob", "says"),
     [
         ("tua", {"low": 0.1, "high": 1.0}, r"\.tua: dqn has no such field; did you mean 'tau'"),
-        ("tau", 0.1, "a knob is a table"),
+        ("tau", 0.1, "a parameter is a table"),
         ("tau", {"low": 0.1, "higt": 1.0}, "higt: no such key; did you mean 'high'"),
         ("tau", {"low": 0.1}, "low and high, or choices"),
         ("tau", {"low": 1.0, "high": 0.1}, "low 1.0 is above high 0.1"),
@@ -99,7 +99,7 @@ def test_a_wrong_shaping_knob_is_refused(change, value):
     change("", "shaping", value)
 
     with pytest.raises(ConfigurationError, match=r"dqn\.toml.*shaping"):
-        shaping_knobs("dqn")
+        shaping_parameters("dqn")
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -108,7 +108,7 @@ def test_tuning_could_come_upon_the_default_values(method):
         config = build_config(method, scenario, "default")
         for key, knob in search_space(method, scenario).items():
             assert knob.holds(getattr(config, key)), (scenario, key)
-    assert set(shaping_knobs(method)) <= set(search_space(method, "all"))
+    assert set(shaping_parameters(method)) <= set(search_space(method, "all"))
 
 
 def test_the_share_that_is_learned_starts_in_the_range_of_the_fixed_one():

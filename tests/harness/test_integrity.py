@@ -13,7 +13,7 @@ from harness.config.grid import load_grid
 from harness.results.files import CellFiles, Failure
 from harness.results.index import load_runs
 from harness.results.integrity import find_faults
-from harness.results.result import fingerprint, load_result, result_path
+from harness.results.result import load_result, result_path
 from support import recorded
 
 GRID = """
@@ -84,7 +84,7 @@ def copy_as_another_seed(here):
 
 def pretend_another_seed(here):
     result = load_result(path_of(here, seed=0))
-    other = replace(result, cell=cell(), fingerprint=fingerprint(cell()))
+    other = replace(result, cell=cell(), fingerprint=cell().fingerprint)
     other.save(here / "results/mine")
 
 
@@ -153,7 +153,7 @@ def lose_a_seed_to_a_failure(here):
     path_of(here, "ltos", seed=2).unlink()
     Failure(
         id="",
-        fingerprint=fingerprint(cell("ltos", 2)),
+        fingerprint=cell("ltos", 2).fingerprint,
         kind="error",
         message="td_loss is nan",
         traceback="",

@@ -14,7 +14,6 @@ from harness.__main__ import main
 from harness.config.cell import Budget
 from harness.config.grid import load_grid
 from harness.errors import ConfigurationError
-from harness.results.result import all_options, fingerprint
 from harness.training.loop import run_cell
 from scenarios.base import Unavailable
 from scenarios.foreign import source_hash
@@ -105,25 +104,25 @@ def test_options_of_the_environment_are_part_of_the_name(here):
 def test_options_without_a_default_leave_no_trace_where_they_are_not_set(here):
     (cell, *_) = load_grid("mine.toml").cells
 
-    assert all_options(cell) == {"graph": "empty", "max_steps": 5, "module": "match", "rounds": 2}
-    json.dumps(all_options(cell))
+    assert cell.all_options == {"graph": "empty", "max_steps": 5, "module": "match", "rounds": 2}
+    json.dumps(cell.all_options)
 
 
 def test_the_default_graph_is_left_out(here):
     (cell, *_) = rewritten(here, '"empty"', '"complete"').cells
 
-    assert "graph" not in cell.place
-    assert all_options(cell)["graph"] == "complete"
+    assert "graph" not in cell.task
+    assert cell.all_options["graph"] == "complete"
 
 
 def test_an_edit_of_the_environment_makes_its_results_stale(here):
     (cell, *_) = load_grid("mine.toml").cells
-    before, same = fingerprint(cell), fingerprint(cell)
+    before, same = cell.fingerprint, cell.fingerprint
 
     (here / "match.py").write_text(OWN.replace("earned = float", "earned = 2 * float"))
     source_hash.cache_clear()
 
-    assert before == same != fingerprint(cell)
+    assert before == same != cell.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -228,7 +227,7 @@ def test_the_example_grid_holds_four_learners_and_chance_on_three_seeds():
     assert {cell.method for cell in grid.cells} == {"dqn", "dgn", "qmix", "ltos", "random"}
     assert {cell.seed for cell in grid.cells} == {0, 1, 2}
     assert not grid.unavailable
-    (place,) = {cell.place for cell in grid.cells}
+    (place,) = {cell.task for cell in grid.cells}
     assert place.startswith("pettingzoo,N=3,max_steps=25,module=mpe2.simple_spread_v3")
 
 

@@ -11,7 +11,7 @@ from harness.report import build_report, check_report, write_report
 from harness.report.markdown import code, escape
 from harness.report.numbers import decimals, number, range_text, rough
 from harness.results.files import CellFiles, Failure
-from harness.results.result import fingerprint, result_path
+from harness.results.result import result_path
 from support import recorded
 
 
@@ -122,7 +122,7 @@ def test_runs_that_are_in_no_mean_are_counted_and_explained(tmp_path):
     path.write_text(path.read_text()[:300])
     Failure(
         id=failed.id,
-        fingerprint=fingerprint(failed),
+        fingerprint=failed.fingerprint,
         kind="error",
         message="ValueError: a | b",
         traceback="",
@@ -147,7 +147,7 @@ def test_a_variant_without_a_single_good_run_says_why(tmp_path, word):
         files.failure.parent.mkdir(parents=True)
         failure = Failure(
             id=cell.id,
-            fingerprint=fingerprint(cell),
+            fingerprint=cell.fingerprint,
             kind="killed",
             message="by signal 9",
             traceback="",
@@ -477,7 +477,7 @@ def test_where_results_lie_does_not_reach_the_report(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("landmarks", "expected"),
+    ("reference_values", "expected"),
     [
         ((0.97, 0.49), 3),
         ((98.6, 300.0), 2),
@@ -488,8 +488,8 @@ def test_where_results_lie_does_not_reach_the_report(tmp_path):
         ((1.0, -4.0), 3),
     ],
 )
-def test_decimals_suit_the_size_of_a_metric(landmarks, expected):
-    assert decimals(*landmarks) == expected
+def test_decimals_suit_the_size_of_a_metric(reference_values, expected):
+    assert decimals(*reference_values) == expected
 
 
 def test_numbers_are_written_by_one_rule():

@@ -10,7 +10,6 @@ from harness.report import build_report
 from harness.report.document import Document, Entry, Paragraph, Strong, Table, text_of
 from harness.report.markdown import markdown
 from harness.results.files import CellFiles, Failure
-from harness.results.result import fingerprint
 from methods.dqn import DQN
 from scenarios.prisoner import Prisoner
 from support import recorded
@@ -251,7 +250,7 @@ def test_a_place_where_every_run_failed_has_its_table_and_no_comparisons(tmp_pat
         files.failure.parent.mkdir(parents=True, exist_ok=True)
         Failure(
             id=cell.id,
-            fingerprint=fingerprint(cell),
+            fingerprint=cell.fingerprint,
             kind="error",
             message="td_loss is nan",
             traceback="",

@@ -4,12 +4,7 @@ from dataclasses import replace
 import pytest
 
 from harness.config.cell import Budget
-from harness.results.result import (
-    DamagedResult,
-    fingerprint,
-    load_result,
-    result_path,
-)
+from harness.results.result import DamagedResult, load_result, result_path
 from methods import METHODS
 from scenarios import SCENARIOS
 from support.recorded import cell, result
@@ -80,18 +75,18 @@ def test_the_fingerprint_depends_on_all_that_the_result_depends_on():
         cell(budget=budget),
     ]
 
-    assert len({fingerprint(of) for of in cells}) == len(cells)
+    assert len({of.fingerprint for of in cells}) == len(cells)
 
 
 def test_the_fingerprint_does_not_depend_on_the_label_or_on_how_a_default_is_said():
-    assert fingerprint(cell(label="x")) == fingerprint(cell())
-    assert fingerprint(cell(options=(("max_steps", 50),))) == fingerprint(cell())
+    assert cell(label="x").fingerprint == cell().fingerprint
+    assert fingerprint(cell(options=(("max_steps", 50),))) == cell().fingerprint
 
 
 def test_a_field_at_the_default_of_its_class_changes_no_fingerprint():
     """Fields that came after results were stored; any other value counts."""
-    assert fingerprint(cell(fields=(("patience", 0),))) == fingerprint(cell())
-    assert fingerprint(cell(fields=(("patience", 3),))) != fingerprint(cell())
+    assert fingerprint(cell(fields=(("patience", 0),))) == cell().fingerprint
+    assert fingerprint(cell(fields=(("patience", 3),))) != cell().fingerprint
 
 
 def test_the_fingerprint_depends_on_what_is_in_files(tmp_path):
@@ -101,20 +96,20 @@ def test_the_fingerprint_depends_on_what_is_in_files(tmp_path):
     own = tuple((name, str(path)) for name, path in sorted(paths.items()))
     of = replace(cell(), scenario="traffic", options=own)
 
-    before = fingerprint(of)
+    before = of.fingerprint
     paths["flow"].write_text("[ ]")
 
-    assert fingerprint(of) != before
-    assert fingerprint(replace(of, options=())) not in (before, fingerprint(of))
+    assert of.fingerprint != before
+    assert fingerprint(replace(of, options=())) not in (before, of.fingerprint)
 
 
 @pytest.mark.parametrize("kind", [METHODS["dqn"], SCENARIOS["prisoner"]])
 def test_a_new_version_of_method_or_scenario_makes_results_stale(monkeypatch, kind):
-    before = fingerprint(cell())
+    before = cell().fingerprint
 
     monkeypatch.setattr(kind, "version", "next")
 
-    assert fingerprint(cell()) != before
+    assert cell().fingerprint != before
 
 
 def test_the_record_names_its_schema_and_cell(tmp_path):

@@ -5,8 +5,7 @@ from harness.config.grid import select
 from harness.errors import ConfigurationError
 from harness.results.cost import Costs, duration
 from harness.results.files import CellFiles, Failure
-from harness.results.index import Rerun, State, Status, by_variant, count, look, to_run
-from harness.results.result import fingerprint
+from harness.results.index import Rerun, State, Run, by_variant, count, look, to_run
 from methods import METHODS
 from support.recorded import cell, result
 
@@ -14,7 +13,7 @@ CELLS = tuple(cell(method, seed=seed) for method in ("dqn", "dgn", "random") for
 
 
 def state(folder, of=CELLS[0]):
-    (status,) = look([of], {}, folder)
+    (status,) = look([of], folder)
     return status
 
 
@@ -28,7 +27,7 @@ def fail(folder, of=CELLS[0], mark=None):
     path.parent.mkdir(parents=True)
     Failure(
         id=of.id,
-        fingerprint=mark or fingerprint(of),
+        fingerprint=mark or of.fingerprint,
         kind="timeout",
         message="not done after 7 s",
         traceback="",
@@ -138,7 +137,7 @@ def test_looking_touches_nothing(tmp_path):
     result(CELLS[0]).save(tmp_path)
     before = sorted(tmp_path.rglob("*"))
 
-    look(CELLS, {}, tmp_path)
+    look(CELLS, tmp_path)
 
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -153,7 +152,7 @@ def test_looking_touches_nothing(tmp_path):
     ],
 )
 def test_run_takes_what_has_no_result_and_what_it_is_asked_for(rerun, more):
-    statuses = [Status(cell=CELLS[0], state=each) for each in State]
+    statuses = [Run(cell=CELLS[0], state=each) for each in State]
 
     chosen = {status.state for status in to_run(statuses, rerun)}
 

@@ -16,7 +16,7 @@ from harness.results.index import (
     load_runs,
     written_fields,
 )
-from harness.results.result import fingerprint, result_path
+from harness.results.result import result_path
 from support import recorded
 
 
@@ -33,7 +33,7 @@ def grid(*cells, unavailable=None):
 def fail(cell, folder, mark=None):
     failure = Failure(
         id=cell.id,
-        fingerprint=mark or fingerprint(cell),
+        fingerprint=mark or cell.fingerprint,
         kind="error",
         message="td_loss is nan",
         traceback="",

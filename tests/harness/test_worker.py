@@ -14,7 +14,7 @@ from harness.config.cell import Budget, Cell
 from harness.config.grid import Grid
 from harness.results.files import CellFiles, Failure, StorageError
 from harness.results.index import final_table, load_runs
-from harness.results.result import RunResult, fingerprint, load_result
+from harness.results.result import RunResult, load_result
 from harness.training.loop import Training, run_cell
 from harness.training.worker import work
 from methods import METHODS
@@ -72,7 +72,7 @@ def test_the_result_is_what_the_training_loop_returned(tmp_path):
     assert [row["metrics"] for row in result.curve] == [row["metrics"] for row in rows]
     assert [row["train"] for row in result.curve] == [row["train"] for row in rows]
     assert np.shape(result.episodes["return"]) == (8, 2)
-    assert result.fingerprint == fingerprint(short())
+    assert result.fingerprint == short().fingerprint
 
 
 def test_a_result_says_where_it_comes_from_and_what_it_cost(whole):
@@ -204,7 +204,7 @@ def test_a_stale_result_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
     assert load(tmp_path, short()) == old
 
     assert work(short(), tmp_path, 1e9, never, replaces=seen).state == "done"
-    assert load(tmp_path, short()).fingerprint == fingerprint(short()) != old.fingerprint
+    assert load(tmp_path, short()).fingerprint == short().fingerprint != old.fingerprint
 
 
 def test_a_damaged_result_is_moved_aside_and_computed_again(tmp_path, whole):

@@ -1,7 +1,8 @@
 """Laws that every registered method obeys; a new one is under test as soon as it has a name.
 
 The laws themselves are in ``harness.checks``, so that `doctor` can hold a user's method to them.
-They are checked on toy scenarios (``Line``) with small networks that learn from the first episodes on.
+They are checked on toy scenarios (``Line``) with small networks that learn from the first episode
+on.
 """
 
 import numpy as np

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.config.cell import Named
 from harness.config.scenario import option_defaults
+from harness.config.toml import Named
 from scenarios import SCENARIOS
 from scenarios.base import RestsOnFiles, Scenario, Unavailable
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from harness.config.cell import Budget, Cell, Named, default_budget
-from harness.config.hparams import load_config
-from harness.results.result import RunResult, fingerprint
+from harness.config.cell import Budget, Cell, default_budget
+from harness.config.toml import Named
+from harness.results.result import RunResult
 from harness.training.progress import headline
 from methods import METHODS
 from scenarios import SCENARIOS
@@ -47,8 +47,8 @@ def result(
     traces = {} if share is None else {"selfishness": [[share / 2, share * 1.5]] * 3}
     content: dict[str, Any] = {
         "cell": of,
-        "fingerprint": fingerprint(of),
-        "config": asdict(load_config(of)),
+        "fingerprint": of.fingerprint,
+        "config": asdict(of.config),
         "curve": curve,
         "episodes": {},
         "traces": traces,

@@ -6,7 +6,6 @@ from harness.config.cell import Cell
 from harness.config.grid import Grid
 from harness.report import Report, build_report
 from harness.results.files import CellFiles, Failure
-from harness.results.result import fingerprint
 from support import recorded
 
 HOSTILE = """<script>alert("1")</script> a_b & 50 % {x}, \\end{y} $z$ 'q' [t](u) ~^|# "w" äø漢"""
@@ -50,7 +49,7 @@ def fail(folder: Path, cell: Cell, message: str = "ValueError: a | b") -> None:
     files.failure.parent.mkdir(parents=True, exist_ok=True)
     failure = Failure(
         id=cell.id,
-        fingerprint=fingerprint(cell),
+        fingerprint=cell.fingerprint,
         kind="error",
         message=message,
         traceback="",

@@ -8,7 +8,6 @@ import numpy as np
 
 from harness.config.cell import Cell
 from harness.config.grid import load_grid
-from harness.config.hparams import load_config
 from harness.tuning.plan import Plan, plans
 from harness.tuning.scoring import Score
 from harness.tuning.storage import StudyFiles
@@ -51,14 +50,14 @@ def study(folder: Path, of: Plan | None = None, *, trials: int | None = 6) -> St
 
 def formula(cell: Cell) -> float:
     """A score that depends on learning rate and tau, and on the seed a little."""
-    config = load_config(cell)
+    config = cell.config
     distance = abs(np.log10(config.learning_rate) + 3.2) + abs(np.log10(config.tau) + 1.5)
     return float(1.0 - 0.2 * distance + 0.02 * noise(cell))
 
 
 def noise(cell: Cell, world: int = 0) -> float:
     """A number that looks drawn from a standard normal: the same for the same cell."""
-    content = f"{world} {load_config(cell)} {cell.seed}".encode()
+    content = f"{world} {cell.config} {cell.seed}".encode()
     seed = int.from_bytes(hashlib.sha256(content).digest()[:8])
     return float(np.random.default_rng(seed).standard_normal())
 

@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 from harness.config.grid import Grid, load_grid
 from harness.config.hparams import read_tuned
-from harness.config.search_space import Knob
+from harness.config.search_space import Parameter
 from harness.errors import ConfigurationError
 from harness.tuning.held_out import LEVEL, chance, to_compare, verdict
 from harness.tuning.ledger import faults, row_of, write_preset
@@ -332,7 +332,7 @@ def test_importances_tell_the_knob_that_matters(tmp_path):
 
 def test_a_study_whose_knobs_are_choices_of_lists_is_read_back(tmp_path):
     of = plan(tmp_path)
-    few = replace(of, space={"hidden": Knob(choices=((16,), (32, 32), (64, 8)))})
+    few = replace(of, space={"hidden": Parameter(choices=((16,), (32, 32), (64, 8)))})
     opened = study(tmp_path, few, trials=5)
 
     ended = run(opened, noise)

@@ -118,8 +118,8 @@ def test_a_preset_s_values_are_shown_as_far_as_the_ranges_hold_them(tmp_path):
     grid = load_grid(write_grid(tmp_path / "small.toml", "dqn"))
     plan = plans(grid, grid.cells)[0]
 
-    assert plan.preset_knobs("default").keys() == plan.space.keys()
-    assert "epsilon_min" not in plan.preset_knobs("paper")  # 0.8, beyond the range
+    assert plan.preset_parameters("default").keys() == plan.space.keys()
+    assert "epsilon_min" not in plan.preset_parameters("paper")  # 0.8, beyond the range
 
 
 def test_the_nested_ablation_differs_in_the_sharing_only():

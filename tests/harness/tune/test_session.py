@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from harness.config.grid import load_grid
-from harness.config.hparams import load_config
 from harness.errors import ConfigurationError
 from harness.tuning.plan import UNSEEN_SEEDS
 from harness.tuning.progress import LogView, Standing, draw
@@ -53,7 +52,7 @@ def tuned(tmp_path):
         grid = load_grid(write_grid(tmp_path / "small.toml", *methods))
         shelf, crew, said = Shelf(grid, tmp_path), crew or Fake(), io.StringIO()
         plans = [plan for plan in shelf.plans if only is None or plan.method in only]
-        budgets = {f"{p.place}/{p.method}": trials * p.trial_steps for p in plans}
+        budgets = {f"{p.task}/{p.method}": trials * p.trial_steps for p in plans}
         view = LogView(Console(file=said, width=300), budgets, crew.size)
         desks = [Desk(p, shelf, view, trials * p.trial_steps, N_UNSEEN) for p in plans]
         Session(desks, crew, view, [] if signals is None else signals).run()
@@ -102,9 +101,9 @@ def test_heirs_take_over_all_that_their_parent_found_and_search_the_rest_only(tu
     assert opened["fixed_ltos"].plan.space.keys() == {"selfishness"}
     for heir in ("fixed_ltos", "ltos"):
         runs = [c for c in crew.cells if c.method == heir and c.seed < UNSEEN_SEEDS]
-        assert len({load_config(cell).selfishness for cell in runs}) > 2
+        assert len({cell.config.selfishness for cell in runs}) > 2
         for cell in runs:
-            config = load_config(cell)
+            config = cell.config
             assert all(getattr(config, k) == v for k, v in opened[heir].plan.inherited.items())
             assert config.learning_rate == found.learning_rate
             assert config.hidden == found.hidden

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from harness.config.grid import load_grid
-from harness.config.hparams import load_config
 from harness.tuning.matching import matches, matching_text, outcome, panels
 from harness.tuning.pictures import draw
 from harness.tuning.plan import UNSEEN_SEEDS, plans
@@ -122,7 +121,7 @@ def test_a_place_without_both_methods_has_no_match(tmp_path):
 
 def test_the_table_and_the_figure_show_what_was_run_at_every_level(match, tmp_path):
     for cell in match.cells(2):
-        shares = cell.method == "fixed_ltos" and load_config(cell).selfishness < 0.6
+        shares = cell.method == "fixed_ltos" and cell.config.selfishness < 0.6
         result(cell, 0.97 if shares else 0.49).save(tmp_path)
 
     scores = outcome(match, tmp_path)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.config.search_space import Knob
+from harness.config.search_space import Parameter
 from harness.errors import ConfigurationError
 from harness.results.files import StorageError
 from harness.tuning import storage
@@ -265,7 +265,7 @@ def test_a_study_of_another_search_space_is_refused_and_left_as_it_is(tmp_path):
     run(study(tmp_path, of, trials=2))
     journal = StudyFiles.of(tmp_path / "results", of).journal
     before = journal.read_bytes()
-    other = replace(of, space={**of.space, "tau": Knob(low=0.01, high=0.1)})
+    other = replace(of, space={**of.space, "tau": Parameter(low=0.01, high=0.1)})
 
     with pytest.raises(ConfigurationError) as refused:
         study(tmp_path, other)
@@ -416,11 +416,11 @@ def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path
 @pytest.mark.parametrize(
     "knob",
     [
-        Knob(low=1e-4, high=1e-1, log=True),
-        Knob(low=1, high=10),
-        Knob(choices=(False, True)),
-        Knob(choices=((32, 32), (64,))),
-        Knob(choices=("adam", "rmsprop")),
+        Parameter(low=1e-4, high=1e-1, log=True),
+        Parameter(low=1, high=10),
+        Parameter(choices=(False, True)),
+        Parameter(choices=((32, 32), (64,))),
+        Parameter(choices=("adam", "rmsprop")),
     ],
 )
 def test_what_is_drawn_is_a_value_of_the_knob(knob):

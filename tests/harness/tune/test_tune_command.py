@@ -16,7 +16,6 @@ from harness.config import hparams as tuned
 from harness.config import search_space as search
 from harness.config.grid import load_grid
 from harness.config.hparams import read_tables, read_tuned
-from harness.results.result import fingerprint
 from harness.tuning.plan import plans
 from harness.tuning.storage import StudyFiles
 from support.recorded import result
@@ -276,7 +275,7 @@ def test_three_presets_are_three_columns(call, here, monkeypatch):
 
     page = (here / "reports" / "columns.md").read_text()
     assert code == 0, log
-    assert len({fingerprint(cell) for cell in cells}) == 6
+    assert len({cell.fingerprint for cell in cells}) == 6
     head, row = (next(x for x in page.splitlines() if x.startswith(s)) for s in ("| m", "| DQN"))
     assert re.findall(r"(\w+): mean", head) == ["paper", "default", "tuned"]
     assert re.findall(r"0\.\d+ \[", row) == ["0.490 [", "0.810 [", "0.970 ["]

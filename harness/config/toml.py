@@ -1,0 +1,92 @@
+"""What files of settings have in common: TOML, checked; errors name file, key and remedy."""
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from harness.errors import ConfigurationError, nearest
+
+Value: TypeAlias = bool | int | float | str | tuple["Value", ...]
+Named: TypeAlias = tuple[tuple[str, Value], ...]
+
+T = TypeVar("T")
+
+
+class Table(BaseModel):
+    """A table of a file of settings: unknown keys and values of another type are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def read_toml(file: Path | Traversable, name: str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Args:
+        file: Which.
+        name: What messages call it.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{name}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{name}: not valid TOML: {error}") from None
+
+
+def checked(kind: type[T], content: Any, name: str) -> T:
+    """Return the content of a file as a type of pydantic's, or of types it knows.
+
+    Args:
+        kind: A ``Table``, or a container of some.
+        content: As ``read_toml`` returns it, or a part of it.
+        name: What messages call the file, and the part.
+
+    Raises:
+        ConfigurationError: It has a key or a value that it cannot have, or lacks one.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(content)
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        raise ConfigurationError(f"{name}: {_explained(first, kind)}") from None
+
+
+def key_text(*parts: str | int) -> str:
+    """Write a place in a file as ``sweep[2].options.n_agents``."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def frozen(value: Any) -> Value:
+    """Turn lists into tuples, so that a value can be part of a cell."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+
+def _explained(error: Mapping[str, Any], kind: Any) -> str:
+    key = key_text(*error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key; {nearest(str(error['loc'][-1]), _keys(kind, error['loc']))}"
+    if error["type"] == "missing":
+        return f"{key}: missing"
+    if error["type"] == "value_error":  # ours: it says all
+        return ": ".join(filter(None, [key, error["msg"].removeprefix("Value error, ")]))
+    return f"{key or 'entry'}: {error['msg']}, not {error['input']!r}"
+
+
+def _keys(kind: Any, loc: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that the table has in which an unknown one was found."""
+    for part in loc[:-1]:
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+            kind = kind.model_fields[str(part)].annotation
+        while (arguments := getattr(kind, "__args__", None)) is not None:
+            kind = next((a for a in reversed(arguments) if a is not type(None)), None)
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []

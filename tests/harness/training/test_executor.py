@@ -19,7 +19,7 @@ from harness.training.worker import Outcome, describe
 from support import inside_workers
 from support.recorded import cell
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHORT = Budget(episodes=10, steps=20, evaluations=5, evaluation_episodes=1)
 LONG = Budget(episodes=100_000, steps=0, evaluations=50_000, evaluation_episodes=1)
 GOOD = cell(budget=SHORT)

@@ -18,7 +18,7 @@ from harness.training.loop import run_cell
 from scenarios.base import Unavailable
 from scenarios.foreign import source_hash
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "docs" / "examples" / "simple_spread.toml"
 QUICK = Budget(episodes=4, steps=0, evaluations=2, evaluation_episodes=1)
 OWN = """

@@ -17,7 +17,7 @@ from harness.config.grid import load_grid
 from harness.results.result import load_result, result_path
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GRID = """
 description = "two quick methods"
 [[sweep]]

@@ -291,7 +291,7 @@ def test_a_sweep_without_its_dataset_is_unavailable_with_the_command(tmp_path, p
 
 
 def test_the_registry_is_complete_and_right():
-    shared = Path(__file__).parents[3] / "shared" / "data" / "traffic"
+    shared = Path(__file__).parents[4] / "shared" / "data" / "traffic"
     for dataset in registry.datasets().values():
         assert all(address.endswith("/") for address in dataset.upstream)
         for file in (dataset.roadnet, dataset.flow):

@@ -8,7 +8,7 @@ import pytest
 from harness.errors import ConfigurationError
 from harness.published.numbers import BOUND, find_published, load_published
 
-NUMBERS = Path(__file__).parents[3] / "shared" / "papers" / "paper_numbers.csv"
+NUMBERS = Path(__file__).parents[4] / "shared" / "papers" / "paper_numbers.csv"
 KEYS = {
     "DQN": "dqn",
     "DGN": "dgn",

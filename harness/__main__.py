@@ -1,38 +1,27 @@
 """``python -m harness``: see :mod:`harness.cli` for its commands."""
 
+import os
 import sys
 
 import typer
 
-from harness.cli import (
-    app,
-    comparing,
-    computing,
-    datasets,
-    installation,
-    one_cell,
-    reporting,
-    tuning,
-)
-from harness.errors import ConfigurationError
+# isort: off  # in this order `--help` lists the commands
+from harness.cli import app, catalog, data, policy, report, run, tuning
+
+# isort: on
+from harness.errors import ConfigurationError, StorageError
+from harness.training import ONE_THREAD
 
 WRONG_USE = 2
-GROUPS = (
-    computing,
-    reporting,
-    comparing,
-    tuning,
-    one_cell,
-    datasets,
-    installation,
-)  # imported, they register their commands
+COMMANDS = (run, report, tuning, policy, data, catalog)  # imported, they register their commands
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a wrong input ends in one message and exit code 2."""
+    os.environ.update(ONE_THREAD)  # before anything numerical is imported
     try:
         app(args=arguments)
-    except ConfigurationError as error:
+    except (ConfigurationError, StorageError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(WRONG_USE)
 

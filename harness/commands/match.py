@@ -9,7 +9,7 @@ from harness.commands.wishes import Wishes
 from harness.config.grid import Grid
 from harness.errors import ConfigurationError
 from harness.results.files import StorageError
-from harness.results.index import Rerun, look, to_run
+from harness.results.index import look, to_run
 from harness.training.pool import Job, execute
 from harness.training.progress import Board, LiveView, LogView
 from harness.tuning.matching import MATCHED, matches
@@ -30,7 +30,7 @@ def match(
         )
     folder = request.results / grid.name / FOLDER / MATCHED
     cells = [cell for first, *_ in found.values() for cell in first.cells(wishes.unseen)]
-    statuses = to_run(look(cells, folder), Rerun.STALE)
+    statuses = to_run(look(cells, folder), "stale")
     jobs = [Job(cell=s.cell, expected_s=1.0, replaces=s.modified_ns) for s in statuses]
     log.print(f"matched levels: {len(cells)} cells, {len(jobs)} to run", soft_wrap=True)
     if not jobs:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.config.grid import Grid, load_grid, select
-from harness.results.index import Rerun, Run, State, count, look, to_run
+from harness.results.index import Run, State, count, look, to_run
 
 OK, SOME_FAILED, WRONG_USE, CHECK_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 WIDE = 200  # characters of a line where no terminal sets a width
@@ -35,7 +35,7 @@ class Request:
 
     def chosen(self, statuses: tuple[Run, ...]) -> tuple[Run, ...]:
         """Return the cells that `run` computes."""
-        return to_run(statuses, None if self.rerun is None else Rerun(self.rerun))
+        return to_run(statuses, None if self.rerun is None else self.rerun)
 
 
 def console(*, stderr: bool = False) -> Console:

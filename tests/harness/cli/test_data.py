@@ -9,11 +9,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from harness.data import DataError, DataState, dataset_state, fetch
 
 from harness import data
 from harness.__main__ import main
 from harness.config.grid import load_grid
-from harness.data import DataError, DataState, dataset_state, fetch
 from scenarios.traffic import datasets as registry
 from scenarios.traffic.datasets import DataFile, Dataset, data_folder
 

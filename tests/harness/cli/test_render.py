@@ -4,13 +4,13 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import harness.commands.obtain
 import numpy as np
 import pytest
 import torch
 from filelock import FileLock
 from PIL import Image
 
-import harness.commands.obtain
 import harness.training.worker
 from harness.__main__ import main
 from harness.config.cell import Budget, Cell

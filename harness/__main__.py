@@ -5,15 +5,21 @@ import sys
 
 import typer
 
-# isort: off  # in this order `--help` lists the commands
-from harness.cli import app, catalog, data, policy, report, run, tuning
-
-# isort: on
 from harness.errors import ConfigurationError, StorageError
 from harness.training import ONE_THREAD
 
+# isort: off
+from harness.cli import app
+from harness.cli import run
+from harness.cli import report
+from harness.cli import tuning
+from harness.cli import policy
+from harness.cli import data
+from harness.cli import catalog
+# isort: on
+
 WRONG_USE = 2
-COMMANDS = (run, report, tuning, policy, data, catalog)  # imported, they register their commands
+COMMANDS = (run, report, tuning, policy, data, catalog)  # imported, they stand in `--help`
 
 
 def main(arguments: list[str] | None = None) -> None:

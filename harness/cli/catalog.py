@@ -56,8 +56,8 @@ def list_(
 ) -> None:
     """List methods, scenarios and grids.
 
-    A line on each; of methods alone, much more: `list methods` shows what each one knows of the others, what it sends, what it learns from, and
-    the ranges it may be tuned in.
+    A line on each; of methods alone, much more: what each one knows of the others, what it sends,
+    what it learns from, and the ranges it may be tuned in.
 
     \b
       python -m harness list

@@ -9,10 +9,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from harness.data import DataError, DataState, dataset_state, fetch
 
-from harness import data
 from harness.__main__ import main
+from harness.cli.data import DataError, DataState, dataset_state
+from harness.cli.data import get as fetch
 from harness.config.grid import load_grid
 from scenarios.traffic import datasets as registry
 from scenarios.traffic.datasets import DataFile, Dataset, data_folder
@@ -73,8 +73,7 @@ def know(monkeypatch, place):
         town = Dataset(
             description="a town", license="free", upstream=upstream, roadnet=roadnet, flow=flow
         )
-        for module in (data, registry):
-            monkeypatch.setattr(module, "datasets", lambda: {"town": town})
+        monkeypatch.setattr(registry, "datasets", lambda: {"town": town})
         return town
 
     return know

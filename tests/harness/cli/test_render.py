@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import harness.commands.obtain
 import numpy as np
 import pytest
 import torch
@@ -296,7 +295,7 @@ def at_once(monkeypatch):
                 view.settled(job, failure)
         return summary
 
-    monkeypatch.setattr(harness.commands.obtain, "execute", execute)
+    monkeypatch.setattr("harness.training.replay.execute", execute)
 
 
 def ltos() -> Cell:

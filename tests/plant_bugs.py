@@ -88,7 +88,7 @@ BUGS = (
     ),
     Bug(
         "exploration draws from the global stream",
-        "methods/learners/q_learning.py",
+        "methods/nn/policy.py",
         "gamble = rng.random(len(scores)) < epsilon",
         "gamble = np.random.random(len(scores)) < epsilon",
         f"{LAWS} -k draws_from_the_stream",
@@ -109,7 +109,7 @@ BUGS = (
     ),
     Bug(
         "greedy play ignores masks",
-        "methods/learners/q_learning.py",
+        "methods/nn/policy.py",
         "np.where(allowed, scores, -np.inf).argmax(axis=1)",
         "scores.argmax(axis=1)",
         f"{LAWS} -k allowed_actions",
@@ -141,7 +141,7 @@ BUGS = (
         "methods/learners/sharing.py",
         "(matrix.transpose(1, 2) @ reward.unsqueeze(2))",
         "(matrix @ reward.unsqueeze(2))",
-        "tests/methods/test_ltos.py",
+        "tests/methods/learners/test_sharing.py",
     ),
     Bug(
         "an agent is not its own neighbor",
@@ -196,7 +196,7 @@ BUGS = (
     ),
     Bug(
         "messages of a finished episode are heard in the next",
-        "methods/learners/actor_critic.py",
+        "methods/learners/a2c.py",
         "memory = self.blank() if begins else memory",
         "memory = Memory(memory.hidden, self.blank().cell) if begins else memory",
         "tests/methods/test_neurcomm.py -k forgotten",
@@ -226,14 +226,13 @@ BUGS = (
     Bug(
         "agents are clipped one by one",
         "methods/learners/a2c.py",
-        "nn.utils.clip_grad_norm_(self._network.parameters(), self._config.max_gradient_norm)",
-        "[nn.utils.clip_grad_norm_(p, self._config.max_gradient_norm) "
-        "for p in self._network.parameters()]",
+        "nn.utils.clip_grad_norm_(network.parameters(), c.max_gradient_norm)",
+        "[nn.utils.clip_grad_norm_(p, c.max_gradient_norm) for p in network.parameters()]",
         "tests/methods/test_neurcomm.py -k clipped",
     ),
     Bug(
         "the team's value falls with some agents' values",
-        "methods/nn/team_network.py",
+        "methods/qmix.py",
         "self.weight_1(s).squeeze(0).abs()",
         "self.weight_1(s).squeeze(0)",
         "tests/methods/test_qmix.py -k rises",
@@ -290,7 +289,7 @@ BUGS = (
     ),
     Bug(
         "smoothed rewards go on into the next episode",
-        "methods/learners/reward_shaping.py",
+        "methods/learners/rewards.py",
         "past = np.zeros_like(reward) if ts.first else self._trace",
         "past = getattr(self, '_trace', np.zeros_like(reward))",
         "tests/methods/learners/test_rewards.py -k anew",

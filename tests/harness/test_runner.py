@@ -10,7 +10,7 @@ from harness import runner
 from harness.cell import Budget, Cell
 from harness.runner import Training, run_cell
 from methods import METHODS
-from methods.random_policy import RandomPolicy
+from methods.reference import RandomPolicy
 from scenarios import SCENARIOS
 from support.toys import Line
 

@@ -12,7 +12,7 @@ from torch.nn.functional import mse_loss
 from harness.hparams import build_config
 from harness.seeding import method_rngs
 from methods.dqn import DQN
-from methods.learners.q_learning import epsilon_greedy, greedy, td_target
+from methods.learners.q_learning import td_target
 from support.toys import Line, fill
 
 SETTINGS = {
@@ -221,26 +221,6 @@ def test_epsilon_decays_by_episode_down_to_its_least_value():
         fill(method, scenario, 1)
 
     assert seen == pytest.approx([0.8, 0.4, 0.2, 0.15])
-
-
-def test_greedy_takes_the_best_allowed_action_and_the_lower_index_on_ties():
-    scores = np.array([[1, 3, 2], [5, 5, 0], [9, 1, 2]], np.float32)
-    allowed = np.array([[1, 1, 1], [1, 1, 1], [0, 1, 1]], np.bool_)
-
-    assert greedy(scores, allowed).tolist() == [1, 0, 2]
-
-
-def test_epsilon_greedy_gambles_as_often_as_it_says_and_each_agent_for_itself():
-    """Of n gambles a third falls on the greedy action: 5 sigma bounds, fixed seed."""
-    rng, n, epsilon = np.random.default_rng(0), 4000, 0.6
-    scores = np.tile(np.array([0, 0, 1], np.float32), (n, 1))
-    allowed = np.ones((n, 3), np.bool_)
-
-    actions = epsilon_greedy(scores, allowed, epsilon, rng)
-
-    for action, chance in ((0, 0.2), (1, 0.2), (2, 0.6)):
-        bound = 5 * (n * chance * (1 - chance)) ** 0.5
-        assert abs((actions == action).sum() - n * chance) < bound
 
 
 def test_the_config_is_frozen():

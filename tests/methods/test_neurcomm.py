@@ -12,8 +12,9 @@ from harness.cell import Budget, Cell
 from harness.hparams import build_config
 from harness.runner import Training
 from harness.seeding import method_rngs
-from methods import METHODS, a2c, consenet
-from methods.learners.actor_critic import Seen
+from methods import METHODS, consenet
+from methods.learners import a2c
+from methods.learners.a2c import Seen
 from methods.learners.rewards import hop_distances, spatial
 from methods.learners.rollout import n_step_returns
 from methods.nn.attention import neighborhood

@@ -53,7 +53,7 @@ class RandomPolicyConfig:
 
 
 class RandomPolicy(FixedPolicy):
-    """Ignores what it sees."""
+    """Plays uniformly among the allowed actions, whatever it sees."""
 
     Config = RandomPolicyConfig
     title: ClassVar[str] = "random"
@@ -108,5 +108,5 @@ class Reference(FixedPolicy):
         self.hops = spec.n_agents - 1
 
     def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
-        """Ask the policy."""
+        """Play what the scenario's policy plays; there is nothing to explore."""
         return self._policy(ts, rng)

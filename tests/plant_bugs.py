@@ -119,7 +119,7 @@ BUGS = (
         "methods/learners/q_learning.py",
         "next_q = self.q(self._target, seen).masked_fill(~allowed, -torch.inf)",
         "next_q = self.q(self._target, seen)",
-        "tests/methods/test_dqn.py",
+        "tests/methods/learners/test_q_learning.py",
     ),
     Bug(
         "a shared network is told which agent it serves",
@@ -185,14 +185,14 @@ BUGS = (
         "methods/learners/a2c.py",
         "start = Memory(hidden.unsqueeze(1), cell.unsqueeze(1))",
         "start = Memory(0 * hidden.unsqueeze(1), 0 * cell.unsqueeze(1))",
-        "tests/methods/test_neurcomm.py -k learning_repeats",
+        "tests/methods/learners/test_a2c.py -k learning_repeats",
     ),
     Bug(
         "a time limit is an end state",
         "methods/learners/rollout.py",
         'data["continues"][row] = not next_ts.terminated',
         'data["continues"][row] = not next_ts.last',
-        "tests/methods/learners/test_rollout.py tests/methods/test_neurcomm.py -k what_follows",
+        "tests/methods/learners/test_rollout.py -k what_follows",
     ),
     Bug(
         "messages of a finished episode are heard in the next",
@@ -221,14 +221,14 @@ BUGS = (
         "methods/learners/a2c.py",
         "self._reward(ts.graph, next_ts.reward)",
         "self._reward(next_ts.graph, next_ts.reward)",
-        "tests/methods/test_neurcomm.py -k graph_acted_on",
+        "tests/methods/learners/test_a2c.py -k graph_acted_on",
     ),
     Bug(
         "agents are clipped one by one",
         "methods/learners/a2c.py",
         "nn.utils.clip_grad_norm_(network.parameters(), c.max_gradient_norm)",
         "[nn.utils.clip_grad_norm_(p, c.max_gradient_norm) for p in network.parameters()]",
-        "tests/methods/test_neurcomm.py -k clipped",
+        "tests/methods/learners/test_a2c.py -k clipped",
     ),
     Bug(
         "the team's value falls with some agents' values",
@@ -586,7 +586,7 @@ BUGS = (
         "methods/learners/q_learning.py",
         "end = c.sample_size - round(c.holdout * c.sample_size)",
         "end = c.sample_size",
-        "tests/methods/test_dqn.py -k held_out",
+        "tests/methods/learners/test_q_learning.py -k held_out",
     ),
     Bug(
         "what cannot be run here hides its result",

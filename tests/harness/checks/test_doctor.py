@@ -34,7 +34,7 @@ number = 7
 '''
 METHOD = '''"""A method of a user's."""
 from dataclasses import dataclass
-from methods.random_policy import RandomPolicy, RandomPolicyConfig
+from methods.reference import RandomPolicy, RandomPolicyConfig
 from methods.base import Method
 
 @dataclass(frozen=True)

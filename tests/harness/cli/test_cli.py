@@ -362,7 +362,7 @@ def test_list_methods_tells_what_each_knows_sends_and_may_be_tuned_in(call):
     assert methods["dgn"]["floats_execution"] == 32
     assert methods["team_dqn"]["centralized"]
     assert methods["ltos"]["shaping"] == ["selfishness"]
-    assert methods["dqn"]["knobs"]["update_every"]["kind"] == "int"
+    assert methods["dqn"]["search_space"]["update_every"]["kind"] == "int"
     assert methods["consenet"]["parameters"] == "per_agent"
 
 

@@ -282,11 +282,12 @@ def test_a_sweep_without_its_dataset_is_unavailable_with_the_command(tmp_path, p
 
     grid = load_grid(path)
 
-    (reason,) = grid.unavailable.values()
+    (cell,) = grid.cells
+    reason = cell.unavailable
     assert "python -m harness data fetch shenzhen" in reason
     assert ("another SHA-256" in reason) == damaged
-    assert grid.lacking == set(grid.cells)
-    assert grid.cells[0].place == "traffic,network=shenzhen"
+    assert cell.lacking
+    assert cell.task == "traffic,network=shenzhen"
 
 
 def test_the_registry_is_complete_and_right():

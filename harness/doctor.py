@@ -21,7 +21,7 @@ from harness.selftest import play_scenario, train_method
 from harness.threads import ONE_THREAD
 from methods import METHODS
 from scenarios import SCENARIOS
-from scenarios.kernels import jungle as kernels
+from scenarios.jungle import kernels
 
 OLDEST_PYTHON = (3, 11)
 RESULTS_RELEASES = Path(__file__).parent.parent / "constraints.txt"

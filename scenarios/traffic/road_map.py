@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from scenarios.base import Actions
-from scenarios.snapshots import TrafficSnapshot
 from scenarios.traffic.drivers import Driver
 from scenarios.traffic.entries import Entry, read_json
 from scenarios.traffic.intersections import parse_intersections, parse_links
@@ -18,6 +17,30 @@ from scenarios.traffic.signals import greens
 from scenarios.traffic.site import Site
 
 NO_LIGHT, RED, GREEN = -1, 0, 1
+
+
+class TrafficSnapshot(NamedTuple):
+    """Where the vehicles are, and what the signals show. Places are x and y [m].
+
+    Attributes:
+        now: Time since the start of the episode [s].
+        lanes: The middle of each lane, from where vehicles come.
+        waiting: Standing vehicles on each lane.
+        light: 1 green, 0 red at the end of each lane; -1 where nothing depends on a signal.
+        place: The middle of each intersection with signals.
+        vehicle: The front of each vehicle.
+        heading: Where each of them is going, of length 1.
+        speed: Of each of them [m/s].
+    """
+
+    now: int
+    lanes: tuple[Float64[np.ndarray, "points 2"], ...]
+    waiting: Int64[np.ndarray, "lanes"]
+    light: Int64[np.ndarray, "lanes"]
+    place: Float64[np.ndarray, "agents 2"]
+    vehicle: Float64[np.ndarray, "vehicles 2"]
+    heading: Float64[np.ndarray, "vehicles 2"]
+    speed: Float64[np.ndarray, "vehicles"]
 
 
 class RoadMap(NamedTuple):

@@ -30,14 +30,13 @@ from scenarios.base import (
     Unavailable,
     check_actions,
 )
-from scenarios.snapshots import TrafficSnapshot
 from scenarios.traffic import landmarks
 from scenarios.traffic.cityflow_driver import EngineName, open_driver
 from scenarios.traffic.drivers import Driver, Embedded
 from scenarios.traffic.grid_generator import TABLE_1
 from scenarios.traffic.networks import DEFAULT, LANES, TURNS, Source, file_hashes, opened
 from scenarios.traffic.places import agent_map
-from scenarios.traffic.road_map import look
+from scenarios.traffic.road_map import TrafficSnapshot, look
 from scenarios.traffic.rules import rules_of_thumb
 from scenarios.traffic.site import check_timing, survey
 from scenarios.traffic.trips import METRICS, figures

@@ -8,9 +8,9 @@ from matplotlib.figure import FigureBase
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from scenarios.pictures import style
-from scenarios.pictures.base import Episode, Frame, Picture
-from scenarios.snapshots import RoutingSnapshot
+from scenarios import drawing
+from scenarios.pictures import Episode, Frame, Picture
+from scenarios.routing.scenario import RoutingSnapshot
 
 WIDTH, HEIGHT = 9.0, 4.8  # [inch]
 BOTTOM = 0.14  # height of the explanations, in parts of the figure
@@ -26,7 +26,7 @@ def draw(figure: FigureBase, episode: Episode, t: int) -> None:
     """Draw the network at step t."""
     frame = episode.frames[t]
     seen: RoutingSnapshot = frame.snapshot
-    axes = style.empty_axes(figure, 0.0, BOTTOM, 1.0, 1 - BOTTOM)
+    axes = drawing.empty_axes(figure, 0.0, BOTTOM, 1.0, 1 - BOTTOM)
     place = map_of(seen.place)
     low, high = place.min(axis=0) - MARGIN, place.max(axis=0) + MARGIN
     axes.set(xlim=(low[0], high[0]), ylim=(low[1] - 0.02, high[1]), aspect="equal")
@@ -57,28 +57,28 @@ def map_of(place: Float64[np.ndarray, "agents 2"]) -> Float64[np.ndarray, "agent
 def _draw_links(axes: Axes, frame: Frame, place: Float64[np.ndarray, "agents 2"]) -> None:
     links = [(place[i], place[j]) for i, j in np.argwhere(np.triu(frame.ts.graph, 1))]
     axes.add_collection(
-        LineCollection(links, colors=style.PALE, linewidths=1.5, zorder=1), autolim=False
+        LineCollection(links, colors=drawing.PALE, linewidths=1.5, zorder=1), autolim=False
     )
     if frame.share_out is not None:
-        axes.add_collection(style.edge_wedges(place, frame, SHARE, 0.0), autolim=False)
+        axes.add_collection(drawing.edge_wedges(place, frame, SHARE, 0.0), autolim=False)
 
 
 def _draw_packets(
     axes: Axes, seen: RoutingSnapshot, place: Float64[np.ndarray, "agents 2"]
 ) -> None:
     start, end = place[seen.link[:, 0]], place[seen.link[:, 1]]
-    at = start + (end - start) * seen.progress[:, np.newaxis] + ASIDE * style.right_of(start, end)
-    axes.scatter(at[:, 0], at[:, 1], s=7, c=style.BLUE, linewidths=0, zorder=3)
+    at = start + (end - start) * seen.progress[:, np.newaxis] + ASIDE * drawing.right_of(start, end)
+    axes.scatter(at[:, 0], at[:, 1], s=7, c=drawing.BLUE, linewidths=0, zorder=3)
 
 
 def _draw_routers(axes: Axes, frame: Frame, place: Float64[np.ndarray, "agents 2"]) -> None:
     seen: RoutingSnapshot = frame.snapshot
-    colors = style.agent_colors(frame) if "selfishness" in frame.traces else "white"
+    colors = drawing.agent_colors(frame) if "selfishness" in frame.traces else "white"
     area = 130 + 30 * np.minimum(seen.waiting, MOST)
     x, y = place.T
-    axes.scatter(x, y, s=area, c=colors, edgecolors=style.BLACK, linewidths=1.0, zorder=4)
+    axes.scatter(x, y, s=area, c=colors, edgecolors=drawing.BLACK, linewidths=1.0, zorder=4)
     for (x, y), waiting, name in zip(place, seen.waiting, seen.names, strict=True):
-        axes.text(x, y, str(waiting) if waiting else "", fontsize=style.SMALL, ha="center",
+        axes.text(x, y, str(waiting) if waiting else "", fontsize=drawing.SMALL, ha="center",
                   va="center_baseline", zorder=5, weight="bold", path_effects=HALO)  # fmt: skip
         axes.text(x, y - 0.026, name, fontsize=7, ha="center", va="top", zorder=6,
                   path_effects=HALO)  # fmt: skip
@@ -87,18 +87,18 @@ def _draw_routers(axes: Axes, frame: Frame, place: Float64[np.ndarray, "agents 2
 def _explain(figure: FigureBase, frame: Frame) -> None:
     known = "selfishness" in frame.traces
     handles = [
-        style.sign(
-            "o", "router, with the number of packets in its queue", "none", edge=style.BLACK
+        drawing.sign(
+            "o", "router, with the number of packets in its queue", "none", edge=drawing.BLACK
         ),
-        style.sign("o", "packet on a link, driving on the right", style.BLUE, points=3.5),
+        drawing.sign("o", "packet on a link, driving on the right", drawing.BLUE, points=3.5),
     ]
     if frame.share_out is not None:
         handles.append(
-            Patch(color=style.ORANGE, label="gives to a neighbor: the broader, the more")
+            Patch(color=drawing.ORANGE, label="gives to a neighbor: the broader, the more")
         )
-    style.legend(figure, handles, "upper left", (0.02, BOTTOM))
+    drawing.legend(figure, handles, "upper left", (0.02, BOTTOM))
     if known:
-        style.selfishness_bar(figure, figure.add_axes((0.45, 0.05, 0.16, 0.025)))
+        drawing.selfishness_bar(figure, figure.add_axes((0.45, 0.05, 0.16, 0.025)))
     m, seen = frame.metrics, frame.snapshot
     delay = f", mean delay {m['delay']:.1f} steps" if m["throughput"] else ""
     figure.text(0.68, 0.03, f"delivered {m['throughput']:.0f}{delay}\n"

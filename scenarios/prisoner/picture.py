@@ -1,4 +1,4 @@
-"""Draws :mod:`scenarios.prisoner`: the corridor once per timestep, from the top down."""
+"""Draws :mod:`scenarios.prisoner.scenario`: the corridor once per timestep, from the top down."""
 
 import numpy as np
 from jaxtyping import Shaped
@@ -7,17 +7,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.patches import Patch, Rectangle
 
-from scenarios.pictures import style
-from scenarios.pictures.base import Episode, Frame, Picture
-from scenarios.prisoner import GOAL_REWARD, GOALS, N_CELLS, RIGHT, STEP_REWARD
-from scenarios.snapshots import PrisonerSnapshot
+from scenarios import drawing
+from scenarios.pictures import Episode, Frame, Picture
+from scenarios.prisoner.scenario import (
+    GOAL_REWARD,
+    GOALS,
+    N_CELLS,
+    RIGHT,
+    STEP_REWARD,
+    PrisonerSnapshot,
+)
 
 WIDTH, TALL, LOW = 7.0, 0.5, 0.16  # of the figure, and of a row at most and at least [inch]
 HEAD, FOOT = 0.5, 0.4  # above and below the corridors [inch]
 MOST_ROWS = 51  # of a longer episode only the last ones fit
 START, END = -2.0, N_CELLS + 4.8  # of the figure [cells]
 STEP_COLUMN, KEEPS_COLUMN, REWARD_COLUMN = -0.8, N_CELLS + 0.6, N_CELLS + 3.0  # [cells]
-COLORS = (style.BLUE, style.VERMILLION)  # of the agents
+COLORS = (drawing.BLUE, drawing.VERMILLION)  # of the agents
 GOAL = f"goal ({GOAL_REWARD:+.0f}; a step {STEP_REWARD:+.2f})"
 ARROW = 0.4  # width of an arrow [rows]
 SHARE = 0.36  # width of the wedge of a share of 1 [rows]
@@ -31,11 +37,11 @@ def size(episode: Episode) -> tuple[float, float]:
 def draw(figure: FigureBase, episode: Episode, t: int) -> None:
     """Draw all corridors, with the agents in those up to step t."""
     height = size(episode)[1]
-    axes = style.empty_axes(figure, 0.0, FOOT / height, 1.0, 1 - (HEAD + FOOT) / height)
+    axes = drawing.empty_axes(figure, 0.0, FOOT / height, 1.0, 1 - (HEAD + FOOT) / height)
     first, n_rows = max(0, t + 1 - MOST_ROWS), _n_rows(episode)
     axes.set(xlim=(START, END), ylim=(first + n_rows - 0.5, first - 0.5))
     points = 72 * _row_height(episode)
-    text = min(style.NORMAL, 0.65 * points)
+    text = min(drawing.NORMAL, 0.65 * points)
     shown = episode.frames[first : t + 1]
     for row in range(first, first + n_rows):
         _draw_corridor(axes, row, text)
@@ -60,8 +66,10 @@ def _row_height(episode: Episode) -> float:
 
 def _draw_corridor(axes: Axes, row: int, text: float) -> None:
     for cell in range(N_CELLS):
-        fill = style.LIGHT_GREEN if cell in GOALS else "white"
-        square = Rectangle((cell - 0.5, row - 0.36), 1, 0.72, facecolor=fill, edgecolor=style.GRAY)
+        fill = drawing.LIGHT_GREEN if cell in GOALS else "white"
+        square = Rectangle(
+            (cell - 0.5, row - 0.36), 1, 0.72, facecolor=fill, edgecolor=drawing.GRAY
+        )
         square.set_linewidth(0.8)
         axes.add_patch(square)
     axes.text(STEP_COLUMN, row, str(row), va="center", ha="right", fontsize=text)
@@ -72,13 +80,13 @@ def _draw_agents(axes: Axes, row: int, frame: Frame, points: float) -> None:
     seen: PrisonerSnapshot = frame.snapshot
     place = np.array([(x, row) for x in seen.position], np.float64)
     if frame.actions is not None:
-        edges = style.edge_wedges(place, frame, SHARE, 0.0)
+        edges = drawing.edge_wedges(place, frame, SHARE, 0.0)
         axes.add_collection(edges, autolim=False)
         to = place + np.where(frame.actions == RIGHT, 0.75, -0.75)[:, np.newaxis] * (1, 0)
-        wedges = style.wedges(place, to, ARROW / 2, ARROW / 2, facecolor=COLORS, zorder=3)
+        wedges = drawing.wedges(place, to, ARROW / 2, ARROW / 2, facecolor=COLORS, zorder=3)
         axes.add_collection(wedges, autolim=False)
     axes.scatter(
-        place[:, 0], place[:, 1], s=points**2, c=COLORS, edgecolors=style.BLACK, linewidths=0.8,
+        place[:, 0], place[:, 1], s=points**2, c=COLORS, edgecolors=drawing.BLACK, linewidths=0.8,
         zorder=4,
     )  # fmt: skip
     for agent, (x, y) in enumerate(place):
@@ -105,13 +113,15 @@ def _explain(figure: FigureBase, axes: Axes, y: float, *, shares: bool) -> None:
     axes.text(STEP_COLUMN, y, "step", ha="right", va="bottom")
     axes.text(REWARD_COLUMN + 0.55, y, "reward\nso far", ha="center", va="bottom")
     handles: list[Artist] = [
-        Patch(facecolor=style.LIGHT_GREEN, edgecolor=style.GRAY, label=GOAL),
-        style.sign(">", "is about to go", style.BLACK),
+        Patch(facecolor=drawing.LIGHT_GREEN, edgecolor=drawing.GRAY, label=GOAL),
+        drawing.sign(">", "is about to go", drawing.BLACK),
     ]
     if shares:
         axes.text(KEEPS_COLUMN + 0.55, y, "keeps of its\nreward [%]", ha="center", va="bottom")
-        handles.append(Patch(color=style.ORANGE, label="gives to the other: the broader, the more"))
-    style.legend(figure, handles, "lower center", n_columns=3)
+        handles.append(
+            Patch(color=drawing.ORANGE, label="gives to the other: the broader, the more")
+        )
+    drawing.legend(figure, handles, "lower center", n_columns=3)
 
 
 PICTURE = Picture(draw=draw, size=size, still=1.0, fps=1.0)

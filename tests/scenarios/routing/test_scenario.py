@@ -15,12 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.base import Timestep
-from scenarios.kernels import routing as kernels
 from scenarios.references import play
-from scenarios.routing import Routing
-from scenarios.topology import Topology, great_circle_km, load_topology
+from scenarios.routing import Routing, kernels
+from scenarios.routing.topology import Topology, great_circle_km, load_topology
 
-DIARY = Path(__file__).parent.parent / "golden" / "routing-small.txt"
+DIARY = Path(__file__).parents[2] / "golden" / "routing-small.txt"
 KM_PER_DEGREE = great_circle_km((0.0, 0.0), (0.0, 1.0))
 N = 18
 

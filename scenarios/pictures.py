@@ -1,7 +1,12 @@
-"""What a recorded episode is, and what the drawing of a scenario has to offer."""
+"""How episodes are drawn: what a recorded one is, what a drawing offers, and who has one.
+
+The drawing of a scenario is its module ``picture``, which has a ``PICTURE``. It is imported, and
+matplotlib with it, when it is used; what all drawings share is in :mod:`scenarios.drawing`.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -11,6 +16,8 @@ from scenarios.base import Actions, Timestep
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
+
+DRAWN = ("prisoner", "jungle", "routing", "traffic")  # scenarios with a picture
 
 
 @runtime_checkable
@@ -79,3 +86,18 @@ class Picture:
     size: Callable[[Episode], tuple[float, float]]
     still: float
     fps: float
+
+
+def load_picture(scenario: str) -> Picture:
+    """Return how a scenario is drawn.
+
+    Raises:
+        ValueError: Nobody has written a drawing of it.
+    """
+    if scenario not in DRAWN:
+        raise ValueError(
+            f"scenario {scenario!r} has no picture; there are {', '.join(DRAWN)} "
+            "(scenarios/pictures.py; CONTRIBUTING.md says how to add one)"
+        )
+    picture: Picture = import_module(f"scenarios.{scenario}.picture").PICTURE
+    return picture

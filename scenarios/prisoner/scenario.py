@@ -17,12 +17,11 @@ it mutual cooperation is worth 1 - 3 * 0.01 = 0.97 each and mutual defection 0.5
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
-from scenarios.snapshots import PrisonerSnapshot
 
 N_CELLS = 9  # not in the papers: BURLAP's corridor
 STARTS = (3, 5)  # "start on two sides of the middle of a grid corridor"
@@ -34,6 +33,16 @@ LEFT, RIGHT = 0, 1
 
 COOPERATE = np.array([LEFT, RIGHT])  # both walk outwards, to "the farther one on its side"
 DEFECT = np.array([RIGHT, LEFT])  # "going for the middle goal"
+
+
+class PrisonerSnapshot(NamedTuple):
+    """Where both agents are.
+
+    Attributes:
+        position: Cell of each agent, counted from the left.
+    """
+
+    position: tuple[int, ...]
 
 
 class Prisoner:

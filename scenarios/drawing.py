@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 
-from scenarios.pictures.base import Frame
+from scenarios.pictures import Frame
 
 # Okabe and Ito's colors
 BLACK, GRAY, PALE = "#000000", "#7F7F7F", "#D9D9D9"

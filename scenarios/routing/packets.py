@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from scenarios.kernels.routing import FIRST, NONE, Network, Packets, State
+from scenarios.routing.kernels import FIRST, NONE, Network, Packets, State
 
 
 def rate_per_step(rates: Sequence[float], max_steps: int) -> Float64[np.ndarray, "steps"]:

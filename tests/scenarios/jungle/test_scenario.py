@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.base import Timestep
-from scenarios.jungle import Jungle
-from scenarios.kernels import jungle as kernels
+from scenarios.jungle import Jungle, kernels
 from scenarios.references import play
 
-DIARY = Path(__file__).parent.parent / "golden" / "jungle-small.txt"
+DIARY = Path(__file__).parents[2] / "golden" / "jungle-small.txt"
 NAMES = ["stay", "up", "down", "left", "right", "hit-up", "hit-down", "hit-left", "hit-right"]
 STAY, UP, DOWN, LEFT, RIGHT, HIT_UP, HIT_DOWN, HIT_LEFT, HIT_RIGHT = range(9)
 STEPS = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]
@@ -174,6 +173,10 @@ def _started(scenario: Jungle) -> Jungle:
         ({"map_size": 129}, "map_size is 129; above 128"),
         ({"n_agents": 4, "n_neighbors": 4}, r"n_neighbors is 4; .* \[1, 3\]"),
         ({"n_neighbors": 0}, "n_neighbors is 0"),
+        ({"n_agents": 3, "n_neighbors": -1}, r"n_neighbors is -1; .* \[1, 2\]"),
+        ({"n_agents": 3, "n_neighbors": 0}, r"n_neighbors is 0; .* \[1, 2\]"),
+        ({"n_agents": 3, "n_neighbors": 3}, r"n_neighbors is 3; .* \[1, 2\]"),
+        ({"n_agents": 3, "n_neighbors": 7}, r"n_neighbors is 7; .* \[1, 2\]"),
         ({"n_agents": 1}, "n_agents = 1"),
         ({"n_foods": 0}, "n_foods is 0; without food"),
         ({"view": 10}, "view is 10; .* odd"),

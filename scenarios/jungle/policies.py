@@ -1,13 +1,13 @@
 """Compiled reference policies of :mod:`scenarios.jungle`, which know the whole map.
 
-Arrays are those of :mod:`scenarios.kernels.jungle`; all are only read.
+Arrays are those of :mod:`scenarios.jungle.kernels`; all are only read.
 """
 
 import numpy as np
 from jaxtyping import Float64, Int16, Int64
 from numba import njit
 
-from scenarios.kernels.jungle import COLUMN_STEP, EMPTY, FIRST_ATTACK, FOOD, ROW_STEP
+from scenarios.jungle.kernels import COLUMN_STEP, EMPTY, FIRST_ATTACK, FOOD, ROW_STEP
 
 
 @njit(cache=True)

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.patches import Patch, Rectangle
 
-from scenarios.kernels.jungle import ATTACK as HIT
-from scenarios.kernels.jungle import (
+from scenarios import drawing
+from scenarios.jungle.kernels import ATTACK as HIT
+from scenarios.jungle.kernels import (
     ATTACKED,
     COLUMN_STEP,
     EAT,
@@ -19,9 +20,8 @@ from scenarios.kernels.jungle import (
     FIRST_ATTACK,
     ROW_STEP,
 )
-from scenarios.pictures import style
-from scenarios.pictures.base import Episode, Frame, Picture
-from scenarios.snapshots import JungleSnapshot
+from scenarios.jungle.scenario import JungleSnapshot
+from scenarios.pictures import Episode, Frame, Picture
 
 WIDTH, HEIGHT = 7.0, 5.0  # [inch]
 LEFT = HEIGHT / WIDTH + 0.01  # of all explanations, in parts of the width
@@ -30,9 +30,9 @@ NEIGHBOR = 0.25  # width of a wedge where nothing is shared [cells]
 SIGN = 0.8 * 72 * HEIGHT  # size of an agent or food, times the side of the map [points]
 ATTACK = 0.5  # width of an attack [cells]
 ATTACKS = {  # by what is met
-    "food": (style.YELLOW, f"eats ({EAT + EVERY_ATTACK:+.2f})"),
+    "food": (drawing.YELLOW, f"eats ({EAT + EVERY_ATTACK:+.2f})"),
     "agent": (
-        style.VERMILLION,
+        drawing.VERMILLION,
         f"hits an agent\n({HIT + EVERY_ATTACK:+.2f}; its victim {ATTACKED:+.0f})",
     ),
     "nothing": ("white", f"strikes at nothing\n({EVERY_ATTACK:+.2f})"),
@@ -43,17 +43,17 @@ def draw(figure: FigureBase, episode: Episode, t: int) -> None:
     """Draw the map at step t, with the attacks that are about to be made."""
     frame = episode.frames[t]
     seen: JungleSnapshot = frame.snapshot
-    axes = style.empty_axes(figure, 0.01, 0.02, 0.98 * HEIGHT / WIDTH, 0.96)
+    axes = drawing.empty_axes(figure, 0.01, 0.02, 0.98 * HEIGHT / WIDTH, 0.96)
     axes.set(xlim=(-0.5, seen.map_size - 0.5), ylim=(seen.map_size - 0.5, -0.5), aspect="equal")
     _draw_ground(axes, seen.map_size)
     place = seen.position[:, ::-1].astype(np.float64)  # column is x, row is y
-    edges = style.edge_wedges(place, frame, SHARE, NEIGHBOR)
+    edges = drawing.edge_wedges(place, frame, SHARE, NEIGHBOR)
     axes.add_collection(edges, autolim=False)
     row, column = seen.food.T
-    axes.scatter(column, row, s=SIGN**2 / seen.map_size**2, c=style.GREEN, marker="s", zorder=3)
+    axes.scatter(column, row, s=SIGN**2 / seen.map_size**2, c=drawing.GREEN, marker="s", zorder=3)
     axes.scatter(
-        place[:, 0], place[:, 1], s=SIGN**2 / seen.map_size**2, c=style.agent_colors(frame),
-        edgecolors=style.BLACK, linewidths=0.6, zorder=4,
+        place[:, 0], place[:, 1], s=SIGN**2 / seen.map_size**2, c=drawing.agent_colors(frame),
+        edgecolors=drawing.BLACK, linewidths=0.6, zorder=4,
     )  # fmt: skip
     if frame.actions is not None:
         _draw_attacks(axes, frame.actions, seen)
@@ -76,27 +76,27 @@ def _draw_attacks(axes: Axes, actions: Int64[np.ndarray, "agents"], seen: Jungle
     standing = {tuple(cell): "food" for cell in seen.food.tolist()}
     standing |= {tuple(cell): "agent" for cell in seen.position.tolist()}
     colors = [ATTACKS[standing.get(tuple(cell), "nothing")][0] for cell in end.tolist()]
-    wedges = style.wedges(
+    wedges = drawing.wedges(
         start[:, ::-1].astype(np.float64), end[:, ::-1].astype(np.float64), ATTACK / 2, ATTACK / 2,
-        facecolors=colors, edgecolors=style.BLACK, linewidths=0.6, zorder=5,
+        facecolors=colors, edgecolors=drawing.BLACK, linewidths=0.6, zorder=5,
     )  # fmt: skip
     axes.add_collection(wedges, autolim=False)
 
 
 def _explain(figure: FigureBase, frame: Frame) -> None:
     known = "selfishness" in frame.traces
-    fill = "none" if known else style.BLUE
+    fill = "none" if known else drawing.BLUE
     handles: list[Artist] = [
-        style.sign("o", "agent", fill, edge=style.BLACK),
-        style.sign("s", "food", style.GREEN),
-        *(style.sign(">", label, color, edge=style.BLACK) for color, label in ATTACKS.values()),
-        Patch(color=style.GRAY, label="from an agent (broad)\nto one of its neighbors")
+        drawing.sign("o", "agent", fill, edge=drawing.BLACK),
+        drawing.sign("s", "food", drawing.GREEN),
+        *(drawing.sign(">", label, color, edge=drawing.BLACK) for color, label in ATTACKS.values()),
+        Patch(color=drawing.GRAY, label="from an agent (broad)\nto one of its neighbors")
         if frame.share_out is None
-        else Patch(color=style.ORANGE, label="gives to a neighbor:\nthe broader, the more"),
+        else Patch(color=drawing.ORANGE, label="gives to a neighbor:\nthe broader, the more"),
     ]
-    style.legend(figure, handles, "upper left", (LEFT, 0.97))
+    drawing.legend(figure, handles, "upper left", (LEFT, 0.97))
     if known:
-        style.selfishness_bar(figure, figure.add_axes((LEFT + 0.01, 0.24, 0.2, 0.025)))
+        drawing.selfishness_bar(figure, figure.add_axes((LEFT + 0.01, 0.24, 0.2, 0.025)))
     eats, attacks = frame.metrics["eats"], frame.metrics["attacks"]
     figure.text(LEFT, 0.04, f"so far\n{eats:.0f} bites of food\n{attacks:.0f} hits on agents")
 

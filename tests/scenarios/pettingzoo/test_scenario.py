@@ -12,8 +12,8 @@ import pytest
 
 from scenarios import SCENARIOS
 from scenarios.base import Unavailable
-from scenarios.foreign import source_hash
 from scenarios.pettingzoo import PettingZooScenario, parallel_env
+from scenarios.pettingzoo.foreign import source_hash
 
 pettingzoo = pytest.importorskip("pettingzoo", reason="PettingZoo, an optional extra, is absent")
 spaces = pytest.importorskip("gymnasium.spaces")

@@ -2,7 +2,7 @@
 
 A topology is a JSON object with ``nodes``, each with a ``name`` and a pair of latitude and
 longitude in degrees under one or more names of coordinate sets, and ``edges``, pairs of node
-indices. ``scenarios/data/ibm.json`` is the papers' network.
+indices. ``ibm.json`` is the papers' network.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int16, Int64
 
 from scenarios import graph as graphs
-from scenarios.kernels.routing import Network
+from scenarios.routing.kernels import Network
 
 EARTH_RADIUS_KM = 6371.0088  # mean radius (IUGG)
 
@@ -52,7 +52,7 @@ def load_topology(name: str, coordinates: str) -> Topology:
         ValueError: No such file, a node without these coordinates, an edge that is not between
             two different nodes or is listed twice, or a network that is not connected.
     """
-    path = resources.files("scenarios") / "data" / "ibm.json" if name == "ibm" else Path(name)
+    path = resources.files("scenarios.routing") / "ibm.json" if name == "ibm" else Path(name)
     if not path.is_file():
         raise ValueError(f'topology is {name!r}; it must be "ibm" or the path of a JSON file')
     try:

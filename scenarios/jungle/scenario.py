@@ -15,15 +15,13 @@ Data sheet
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
+from jaxtyping import Int64
 
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
-from scenarios.graph import check_degree
-from scenarios.kernels import jungle as kernels
-from scenarios.kernels import jungle_references as policies
-from scenarios.snapshots import JungleSnapshot
+from scenarios.jungle import kernels, policies
 
 N_AGENTS = 20  # "N = 20"
 FOODS_PER_AGENT = (3, 5)  # "#agents/#foods = 5/3"
@@ -32,6 +30,20 @@ MAP_SIZE = 30  # "map size = 30 x 30 grids"
 VIEW = 11  # "a field of 11 x 11 grids nearby"
 MAX_STEPS = 120  # not in the papers: DGN's code; it alone gives the papers' upper bounds
 WALL_RING = 1  # not in the papers: MAgent walls the outer ring
+
+
+class JungleSnapshot(NamedTuple):
+    """Where everything stands.
+
+    Attributes:
+        position: Row and column of each agent.
+        food: Row and column of each food.
+        map_size: Side of the map, walls included [cells].
+    """
+
+    position: Int64[np.ndarray, "agents 2"]
+    food: Int64[np.ndarray, "foods 2"]
+    map_size: int
 
 
 class Jungle:
@@ -75,8 +87,7 @@ class Jungle:
     ) -> None:
         if n_foods is None:
             n_foods = max(1, n_agents * FOODS_PER_AGENT[0] // FOODS_PER_AGENT[1])
-        check_degree(n_neighbors, n_agents)
-        _check_map(n_agents, n_foods, map_size)
+        _check_sizes(n_agents, n_neighbors, n_foods, map_size)
         if view < 3 or view % 2 == 0:
             raise ValueError(f"view is {view}; the side of a field around an agent is odd, >= 3")
         if max_steps < 2:
@@ -187,7 +198,12 @@ class Jungle:
         )  # fmt: skip
 
 
-def _check_map(n_agents: int, n_foods: int, map_size: int) -> None:
+def _check_sizes(n_agents: int, n_neighbors: int, n_foods: int, map_size: int) -> None:
+    if not 1 <= n_neighbors < n_agents:
+        raise ValueError(
+            f"n_neighbors is {n_neighbors}; with n_agents = {n_agents} it must lie in "
+            f"[1, {n_agents - 1}]: an agent is not its own neighbor"
+        )
     if n_foods < 1:
         raise ValueError(f"n_foods is {n_foods}; without food there is nothing to walk to")
     if map_size > 128:

@@ -1,8 +1,7 @@
-"""PettingZoo, both ways: our scenarios as parallel environments, and theirs as a scenario.
+"""A PettingZoo parallel environment of somebody as a scenario.
 
-``parallel_env``, from :mod:`scenarios.parallel`, is the first way. ``PettingZooScenario`` is the
-second, scenario ``pettingzoo`` of a grid: with ``module="mpe2.simple_spread_v3"`` it is what that
-module's ``parallel_env()`` makes. ``docs/own_environment.md`` says which environments will do.
+Scenario ``pettingzoo`` of a grid: with ``module="mpe2.simple_spread_v3"`` it is what that module's
+``parallel_env()`` makes. ``docs/own_environment.md`` says which environments will do.
 PettingZoo is an optional extra, imported when a scenario is made.
 """
 
@@ -15,10 +14,7 @@ from jaxtyping import Float32
 
 from scenarios import graph as graphs
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
-from scenarios.foreign import agents_of, make, sizes_of, source_hash
-from scenarios.parallel import parallel_env
-
-__all__ = ["PettingZooScenario", "parallel_env"]
+from scenarios.pettingzoo.foreign import agents_of, make, sizes_of, source_hash
 
 PROBES = 10  # "agents die in ten probing episodes"
 GRAPHS = ("complete", "empty")

@@ -9,9 +9,9 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import FigureBase
 from matplotlib.patches import Patch
 
-from scenarios.pictures import style
-from scenarios.pictures.base import Episode, Frame, Picture
-from scenarios.snapshots import TrafficSnapshot
+from scenarios import drawing
+from scenarios.pictures import Episode, Frame, Picture
+from scenarios.traffic.road_map import TrafficSnapshot
 
 SIDE, FOOT = 7.0, 0.8  # [inch]: longest side of the map, and what stands below it
 MARGIN = 12.0  # around the map [m]
@@ -30,7 +30,7 @@ def draw(figure: FigureBase, episode: Episode, t: int) -> None:
     seen: TrafficSnapshot = frame.snapshot
     low, high = _ends(seen)
     bottom = FOOT / _size(seen)[1]
-    axes = style.empty_axes(figure, 0.0, bottom, 1.0, 1 - bottom)
+    axes = drawing.empty_axes(figure, 0.0, bottom, 1.0, 1 - bottom)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     points = 72 * SIDE / (high - low).max()  # a meter on paper
     _draw_lanes(axes, seen, points)
@@ -69,7 +69,7 @@ def _draw_lanes(axes: Axes, seen: TrafficSnapshot, points: float) -> None:
 
 def _draw_lights(axes: Axes, seen: TrafficSnapshot, points: float) -> None:
     """Draw a bar across the end of every lane that waits for a light."""
-    for light, color in ((RED, style.VERMILLION), (GREEN, style.GREEN)):
+    for light, color in ((RED, drawing.VERMILLION), (GREEN, drawing.GREEN)):
         bars = []
         for line in (seen.lanes[k] for k in np.flatnonzero(seen.light == light)):
             along = line[-1] - line[-2]
@@ -84,20 +84,20 @@ def _draw_lights(axes: Axes, seen: TrafficSnapshot, points: float) -> None:
 
 def _draw_signals(axes: Axes, frame: Frame, points: float) -> None:
     if frame.share_out is not None:
-        shares = style.edge_wedges(frame.snapshot.place, frame, SHARE, 0.0)
+        shares = drawing.edge_wedges(frame.snapshot.place, frame, SHARE, 0.0)
         shares.set_zorder(2.5)
         axes.add_collection(shares, autolim=False)
     if "selfishness" in frame.traces:
         x, y = frame.snapshot.place.T
         area = (16 * points) ** 2
-        axes.scatter(x, y, s=area, c=style.agent_colors(frame), linewidths=0, zorder=3)
+        axes.scatter(x, y, s=area, c=drawing.agent_colors(frame), linewidths=0, zorder=3)
 
 
 def _draw_vehicles(axes: Axes, seen: TrafficSnapshot, points: float) -> None:
     length, width = max(CAR_LENGTH, LEAST / points), max(CAR * points, LEAST / 2)
     bodies = np.stack([seen.vehicle - length * seen.heading, seen.vehicle], axis=1)
     stands = seen.speed < STANDS
-    for which, color in ((~stands, style.BLUE), (stands, style.BLACK)):
+    for which, color in ((~stands, drawing.BLUE), (stands, drawing.BLACK)):
         axes.add_collection(
             LineCollection(list(bodies[which]), colors=color, linewidths=width, zorder=4),
             autolim=False,
@@ -108,27 +108,27 @@ def _explain(figure: FigureBase, frame: Frame) -> None:
     seen, m = frame.snapshot, frame.metrics
     inch = 1 / _size(seen)[1]  # in parts of the figure's height
     handles: list[Artist] = [
-        style.sign("s", "vehicle", style.BLUE, points=4.0),
-        style.sign("s", "standing", style.BLACK, points=4.0),
-        style.sign("s", "green", style.GREEN),
-        style.sign("s", "red", style.VERMILLION),
+        drawing.sign("s", "vehicle", drawing.BLUE, points=4.0),
+        drawing.sign("s", "standing", drawing.BLACK, points=4.0),
+        drawing.sign("s", "green", drawing.GREEN),
+        drawing.sign("s", "red", drawing.VERMILLION),
     ]
     if frame.share_out is not None:
-        handles.append(Patch(color=style.ORANGE, label="given away"))
-    style.legend(figure, handles, "upper left", (0.01, 0.72 * inch), n_columns=3)
+        handles.append(Patch(color=drawing.ORANGE, label="given away"))
+    drawing.legend(figure, handles, "upper left", (0.01, 0.72 * inch), n_columns=3)
     bar = figure.add_axes((0.4, 0.26 * inch, 0.12, 0.1 * inch))
     bar.imshow(np.linspace(0, FULL, 100)[np.newaxis], aspect="auto", cmap=QUEUE,
                extent=(0, FULL, 0, 1))  # fmt: skip
     bar.set(yticks=[], xticks=[0, FULL // 2, FULL])
-    bar.tick_params(labelsize=style.SMALL, length=2)
-    bar.set_title("standing on a lane", fontsize=style.SMALL, loc="left", pad=3)
+    bar.tick_params(labelsize=drawing.SMALL, length=2)
+    bar.set_title("standing on a lane", fontsize=drawing.SMALL, loc="left", pad=3)
     if "selfishness" in frame.traces:
-        style.selfishness_bar(figure, figure.add_axes((0.57, 0.26 * inch, 0.12, 0.1 * inch)))
+        drawing.selfishness_bar(figure, figure.add_axes((0.57, 0.26 * inch, 0.12, 0.1 * inch)))
     figure.text(
         0.8, 0.14 * inch,
         f"{seen.now // 60} min {seen.now % 60:02d} s\n{len(seen.speed)} vehicles,"
         f"\n{m['throughput']:.0f} are gone",
-        fontsize=style.SMALL,
+        fontsize=drawing.SMALL,
     )  # fmt: skip
 
 

@@ -20,17 +20,16 @@ Data sheet
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int16
+from jaxtyping import Float32, Float64, Int16, Int64
 
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
-from scenarios.kernels import routing as kernels
-from scenarios.packets import draw_packets, rate_per_step, under_way, unhindered
 from scenarios.references import floor_at_random
-from scenarios.snapshots import RoutingSnapshot
-from scenarios.topology import cost_by_slot, empty_obs, links, load_topology, transit_steps
+from scenarios.routing import kernels
+from scenarios.routing.packets import draw_packets, rate_per_step, under_way, unhindered
+from scenarios.routing.topology import cost_by_slot, empty_obs, links, load_topology, transit_steps
 
 RATES = (1.0, 10 / 3, 1.0)  # Table 3 [packets per step]
 MAX_STEPS = 300  # Table 3: "0 - 100", "100 - 200", "200 - 300"
@@ -41,11 +40,29 @@ PAPER = ("ibm", COORDINATES, KM_PER_STEP, RATES, MAX_STEPS)
 RANDOM = MappingProxyType({"delay": 96.3, "throughput": 79.1})  # docs/routing.md
 
 
+class RoutingSnapshot(NamedTuple):
+    """Where the packets are.
+
+    Attributes:
+        names: Name of each router.
+        place: Latitude and longitude of each router [degrees].
+        waiting: Packets in each router's queue.
+        link: Routers from which and to which each packet under way travels.
+        progress: Part of its link that each of them has covered, in (0, 1).
+    """
+
+    names: tuple[str, ...]
+    place: Float64[np.ndarray, "agents 2"]
+    waiting: Int64[np.ndarray, "agents"]
+    link: Int64[np.ndarray, "packets 2"]
+    progress: Float64[np.ndarray, "packets"]
+
+
 class Routing:
     """See the module's docstring for the rules and their sources.
 
     Args:
-        topology: ``"ibm"``, or the path of a JSON file as :mod:`scenarios.topology` reads it.
+        topology: ``"ibm"``, or the path of a JSON file as ``topology.py`` reads it.
         coordinates: Coordinate set of the topology; the IBM file has ``"zoo"`` and ``"true"``.
         km_per_step: What a packet travels in a step [km].
         rates: Mean number of new packets per step, for as many equal blocks of the episode.

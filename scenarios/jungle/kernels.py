@@ -7,7 +7,8 @@ a kernel writes is named under "Writes"; every other argument is only read.
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int8, Int16, Int64
-from numba import njit
+
+from scenarios.compiled import kernel
 
 EMPTY, FOOD, WALL = -1, -2, -3
 
@@ -25,7 +26,7 @@ EVERY_ATTACK = -0.01  # "attacking a blank grid gets a small negative reward -0.
 ATTACKS, EATS, DISTANCE = 0, 1, 2  # columns of ``counts``
 
 
-@njit(cache=True)
+@kernel
 def step(
     actions: Int64[np.ndarray, "agents"],
     radius: int,
@@ -58,7 +59,7 @@ def step(
     return total
 
 
-@njit(cache=True)
+@kernel
 def attack(
     actions: Int64[np.ndarray, "agents"],
     position: Int64[np.ndarray, "agents 2"],
@@ -96,7 +97,7 @@ def attack(
     return total
 
 
-@njit(cache=True)
+@kernel
 def move(
     actions: Int64[np.ndarray, "agents"],
     position: Int64[np.ndarray, "agents 2"],
@@ -119,7 +120,7 @@ def move(
             position[i, 1] = column
 
 
-@njit(cache=True)
+@kernel
 def observe(
     position: Int64[np.ndarray, "agents 2"],
     food: Int64[np.ndarray, "foods 2"],
@@ -159,7 +160,7 @@ def observe(
     return total
 
 
-@njit(cache=True)
+@kernel
 def nearest(
     position: Int64[np.ndarray, "agents 2"],
     graph: Bool[np.ndarray, "agents agents"],
@@ -191,7 +192,7 @@ def nearest(
             graph[i, neighbors[i, slot]] = True
 
 
-@njit(cache=True)
+@kernel
 def missed_steps(side: int, n_foods: int, limit: int) -> float:
     """Return the expectation of min(d, limit), d the Manhattan distance to the nearest food.
 

@@ -5,12 +5,12 @@ Arrays are those of :mod:`scenarios.jungle.kernels`; all are only read.
 
 import numpy as np
 from jaxtyping import Float64, Int16, Int64
-from numba import njit
 
+from scenarios.compiled import kernel
 from scenarios.jungle.kernels import COLUMN_STEP, EMPTY, FIRST_ATTACK, FOOD, ROW_STEP
 
 
-@njit(cache=True)
+@kernel
 def greedy(
     position: Int64[np.ndarray, "agents 2"],
     food: Int64[np.ndarray, "foods 2"],
@@ -40,7 +40,7 @@ def greedy(
     return actions
 
 
-@njit(cache=True)
+@kernel
 def beside(row: int, column: int, what: int, occupant: Int16[np.ndarray, "map map"]) -> int:
     """Return the first move that leads from a cell to ``what``; 0 if none does."""
     for action in range(1, FIRST_ATTACK):
@@ -49,7 +49,7 @@ def beside(row: int, column: int, what: int, occupant: Int16[np.ndarray, "map ma
     return 0
 
 
-@njit(cache=True)
+@kernel
 def step_towards(
     target: Int64[np.ndarray, "2"],
     row: int,
@@ -69,7 +69,7 @@ def step_towards(
     return equals[int(tie * equals.size)]
 
 
-@njit(cache=True)
+@kernel
 def shortest_path(
     position: Int64[np.ndarray, "agents 2"],
     food: Int64[np.ndarray, "foods 2"],
@@ -95,7 +95,7 @@ def shortest_path(
     return actions
 
 
-@njit(cache=True)
+@kernel
 def walking_distance(
     food: Int64[np.ndarray, "foods 2"],
     occupant: Int16[np.ndarray, "map map"],

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int16, Int32, Int64
-from numba import njit
+
+from scenarios.compiled import kernel
 
 NONE = -1
 FIRST, LAST = 0, 1  # columns of ``ends``
@@ -74,7 +75,7 @@ class State(NamedTuple):
     counts: Int64[np.ndarray, "4"]
 
 
-@njit(cache=True)
+@kernel
 def step(
     actions: Int64[np.ndarray, "agents"],
     now: int,
@@ -105,7 +106,7 @@ def step(
     return True
 
 
-@njit(cache=True)
+@kernel
 def forward(
     actions: Int64[np.ndarray, "agents"], now: int, net: Network, packets: Packets, state: State
 ) -> None:
@@ -133,7 +134,7 @@ def forward(
         seen[neighbors[i, slot], count + 1 + destination[packet]] += 1
 
 
-@njit(cache=True)
+@kernel
 def arrive(now: int, net: Network, packets: Packets, state: State) -> None:
     """Take packets off the links they have crossed; by sending router, then by its slot.
 
@@ -161,7 +162,7 @@ def arrive(now: int, net: Network, packets: Packets, state: State) -> None:
             enqueue(packet, to, packets, state)
 
 
-@njit(cache=True)
+@kernel
 def appear(
     now: int,
     net: Network,
@@ -185,7 +186,7 @@ def appear(
     allow(net.neighbors, packets.visited, state.ends, state.allowed)
 
 
-@njit(cache=True)
+@kernel
 def allow(
     neighbors: Int64[np.ndarray, "agents slots"],
     visited: Bool[np.ndarray, "packets agents"],
@@ -209,7 +210,7 @@ def allow(
                 allowed[i, slot] = neighbors[i, slot] != NONE
 
 
-@njit(cache=True)
+@kernel
 def enqueue(packet: int, i: int, packets: Packets, state: State) -> None:
     """Put a packet at the end of a router's queue. Writes: ``packets``, ``state``."""
     n = state.waiting.shape[0]
@@ -224,13 +225,13 @@ def enqueue(packet: int, i: int, packets: Packets, state: State) -> None:
     push(packet, i, state.ends, packets.behind)
 
 
-@njit(cache=True)
+@kernel
 def incoming(slot: int, n: int) -> int:
     """Return where ``seen`` counts the packets on the incoming link of a slot."""
     return 2 * n + 1 + slot * (n + 1)
 
 
-@njit(cache=True)
+@kernel
 def push(
     packet: int,
     line: int,
@@ -246,7 +247,7 @@ def push(
     ends[line, LAST] = packet
 
 
-@njit(cache=True)
+@kernel
 def pop(line: int, ends: Int64[np.ndarray, "lines 2"], behind: Int64[np.ndarray, "packets"]) -> int:
     """Take the first packet off a line that is not empty. Writes: ``ends``."""
     packet = ends[line, FIRST]

@@ -61,7 +61,7 @@ def _cached(compiled: Any) -> Any:
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return compiled
     try:
-        compiled._cache = _Cache(compiled.py_func)
+        compiled._cache = _Cache(compiled.py_func)  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
@@ -90,7 +90,7 @@ class _Cache(FunctionCache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Save machine code, and remove what was made of the function from other sources."""
-        super().save_overload(sig, data)
+        super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         name, _, current = self._impl.filename_base.partition("-")
         for file in Path(self.cache_path).glob(f"{name}-*.nb[ic]"):
             if not file.name.startswith(f"{name}-{current[:16]}."):

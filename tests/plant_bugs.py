@@ -598,7 +598,7 @@ BUGS = (
     ),
     Bug(
         "maps are turned by a quarter",
-        "scenarios/traffic/places.py",
+        "scenarios/traffic/road_map.py",
         "x, y = np.divmod",
         "y, x = np.divmod",
         "tests/harness/test_agent_figures.py -k map",

@@ -14,7 +14,7 @@ from harness.report.curves import plots
 from harness.report.share_figure import share_plots
 from harness.report.variants import variants
 from harness.table import load_runs
-from scenarios.traffic.places import agent_map
+from scenarios.traffic.road_map import agent_map
 from scenarios.traffic.scenario import Traffic
 
 N_STEPS, N_AGENTS = 24, 36

@@ -1,18 +1,76 @@
-"""Carry out what all vehicles have decided (specification, sections 5.6 to 5.9)."""
+"""The step of the simulation, phase by phase (specification, section 5).
+
+What the vehicles decide is in `motion`, how they come into being in `demand`; here it is carried
+out (5.6 to 5.8), and signals change (5.9).
+"""
 
 from typing import Any
 
-from scenarios.traffic.engine.bits import mark
-from scenarios.traffic.engine.compiled import inlined, kernel
-from scenarios.traffic.engine.demand import destroy
-from scenarios.traffic.engine.leader import look_ahead
-from scenarios.traffic.engine.plan import enter_drivable
+import numpy as np
+
+from scenarios.compiled import inlined, lean_kernel
+from scenarios.traffic.engine.conflict import mark
+from scenarios.traffic.engine.demand import (
+    admit,
+    count_births,
+    destroy,
+    emit_flows,
+    place_planned,
+    start_flows,
+)
+from scenarios.traffic.engine.motion import act
+from scenarios.traffic.engine.plan import enter_drivable, look_ahead
 from scenarios.traffic.engine.state import FREE, NEVER, NONE
 
 WAITING_SPEED = 0.1
 
 
-@kernel
+@lean_kernel
+def advance(tables: Any, state: Any, valid: Any, builtin: bool, n: int) -> tuple[int, int]:
+    """Run up to n steps; stop early where the vehicles of a step would not fit.
+
+    Args:
+        tables: the fixed arrays.
+        state: the changing arrays.
+        valid: ``[flows]`` whether a flow may still make vehicles; not part of a snapshot.
+        builtin: whether phases follow the built-in plan.
+        n: number of steps.
+
+    Returns:
+        (steps done, vehicles for which there must be room before going on).
+    """
+    clock = state.clock[0]
+    for done in range(n):
+        start_flows(tables, state)
+        births = count_births(tables, state)
+        if births > clock.n_free or births > len(state.trips) - clock.n_trips:
+            return done, int(births)
+        emit_flows(tables, state, valid)
+        place_planned(tables, state, valid)
+        admit(tables, state)
+        act(
+            state.clock, tables.by_place, tables.length, tables.max_speed, tables.lanes,
+            tables.links, tables.lane_out, tables.crosses, tables.foe_local, tables.routes,
+            state.vehicles, state.journeys, state.models, state.plans, state.head, state.tail,
+            state.green, state.green_bits, state.busy, state.coming, state.slots,
+            state.notified, state.contested, state.n_contested, state.moved,
+        )  # fmt: skip
+        relocate(tables, state)
+        commit(
+            tables.by_place, tables.links, tables.quiet, state.vehicles, state.models,
+            state.head, state.busy, state.coming, state.count, state.waiting, state.waiting_sum,
+        )  # fmt: skip
+        lead_first(
+            tables.by_place, tables.length, tables.lanes, tables.links, tables.lane_out,
+            tables.routes, state.vehicles, state.models, state.plans, state.head, state.tail,
+        )  # fmt: skip
+        if builtin:
+            advance_lights(tables, state)
+        clock.step += 1
+    return n, 0
+
+
+@lean_kernel
 def relocate(tables: Any, state: Any) -> None:
     """Take vehicles that change drivable off their lists and append them to the new ones.
 
@@ -42,7 +100,7 @@ def relocate(tables: Any, state: Any) -> None:
             v.link_time = clock.step if v.drivable >= len(tables.lanes) else NEVER
 
 
-@kernel
+@lean_kernel
 def _finish(state: Any) -> None:
     """Add up the travel times of vehicles that end, by drivable and place in the list."""
     clock, ended, n = state.clock[0], state.ended, 0
@@ -60,7 +118,7 @@ def _finish(state: Any) -> None:
     clock.n_finished += n
 
 
-@kernel
+@lean_kernel
 def _take_out(head: Any, tail: Any, vehicles: Any, drivable: int) -> None:
     """Unlink all vehicles of a drivable that leave it in this step."""
     slot, kept = head[drivable], NONE
@@ -77,7 +135,7 @@ def _take_out(head: Any, tail: Any, vehicles: Any, drivable: int) -> None:
     tail[drivable] = kept
 
 
-@kernel
+@lean_kernel
 def _arrive(state: Any, vehicles: Any, slot: int, drivable: int, step: int) -> None:
     """Insert a vehicle behind all that were on the drivable before this step's arrivals."""
     head, tail, v = state.head, state.tail, vehicles[slot]
@@ -105,7 +163,7 @@ def comes_first(a: Any, b: Any) -> bool:
     return a.new_dis > b.new_dis or (a.new_dis == b.new_dis and a.priority < b.priority)
 
 
-@kernel
+@lean_kernel
 def commit(
     by_place: Any, links: Any, quiet: Any, vehicles: Any, models: Any, head: Any, busy: Any,
     coming: Any, count: Any, waiting: Any, waiting_sum: Any,
@@ -161,7 +219,7 @@ def take_buffers(v: Any, vehicles: Any, m: Any) -> None:
         v.blocker = NONE
 
 
-@kernel
+@lean_kernel
 def lead_first(
     by_place: Any, length: Any, lanes: Any, links: Any, lane_out: Any, routes: Any, vehicles:
     Any, models: Any, plans: Any, head: Any, tail: Any,
@@ -175,3 +233,38 @@ def lead_first(
                 length, lanes, links, lane_out, routes, vehicles, tail, v, plans[slot],
                 models[slot].approach,
             )  # fmt: skip
+
+
+@lean_kernel
+def show_phase(tables: Any, state: Any, intersection: int, phase: int) -> None:
+    """Make a phase current and open its links."""
+    state.phase[intersection] = phase
+    row = tables.phase_green_ptr[tables.phase_ptr[intersection] + phase]
+    first = tables.link_ptr[intersection]
+    bits = np.int64(0)
+    for k in range(first, tables.link_ptr[intersection + 1]):
+        state.green[k] = tables.phase_green[row + k - first]
+        bits |= np.int64(state.green[k]) << ((k - first) & 63)
+    state.green_bits[intersection] = bits
+
+
+@lean_kernel
+def show_phases(tables: Any, state: Any, phases: Any) -> None:
+    """Make a phase current at every signalized intersection, in file order."""
+    for j in range(len(tables.signals)):
+        if state.phase[tables.signals[j]] != phases[j]:
+            show_phase(tables, state, tables.signals[j], phases[j])
+
+
+@lean_kernel
+def advance_lights(tables: Any, state: Any) -> None:
+    """Run the built-in plan for one step."""
+    for i in tables.signals:
+        state.remaining[i] -= state.clock[0].dt
+        phase = state.phase[i]
+        n = tables.phase_ptr[i + 1] - tables.phase_ptr[i]
+        while state.remaining[i] <= 0:
+            phase = (phase + 1) % n
+            state.remaining[i] += tables.phase_time[tables.phase_ptr[i] + phase]
+        if phase != state.phase[i]:
+            show_phase(tables, state, i, phase)

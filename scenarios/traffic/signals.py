@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int16, Int64
+from jaxtyping import Bool, Float64, Int16, Int64
 
 from scenarios import graph as graphs
 from scenarios.base import Actions, Spec
@@ -69,13 +69,15 @@ class Site(NamedTuple):
     def spec(self, max_steps: int) -> Spec:
         """Return the sizes of the scenario; an observation is the phase, then lane counts."""
         n_actions = len(self.signals.phases)
+        scale = np.full(n_actions + self.signals.lanes.shape[1], COUNT_SCALE, np.float32)
+        scale[:n_actions] = 1
         return Spec(
             n_agents=len(self.signals.lanes),
             n_actions=n_actions,
             n_neighbors=self.signals.neighbors.shape[1],
-            n_features=n_actions + self.signals.lanes.shape[1],
+            n_features=len(scale),
             obs_dtype=np.dtype(np.int16),
-            obs_scale=self._scale(n_actions),
+            obs_scale=scale,
             max_steps=max_steps,
         )
 
@@ -92,11 +94,6 @@ class Site(NamedTuple):
         obs[np.arange(n_agents), actions] = 1
         obs[:, n_actions:] = self.entering(counts)
         return obs
-
-    def _scale(self, n_actions: int) -> Float32[np.ndarray, "features"]:
-        scale = np.full(n_actions + self.signals.lanes.shape[1], COUNT_SCALE, np.float32)
-        scale[:n_actions] = 1
-        return scale
 
 
 def survey(source: Source, phases: tuple[int, ...]) -> Site:

@@ -12,10 +12,7 @@ An intersection with more links than bits counts as busy everywhere.
 from typing import Any
 
 from scenarios.compiled import inlined, lean_kernel
-from scenarios.traffic.engine.formulas import (
-    can_yield,
-    reach,
-)
+from scenarios.traffic.engine.formulas import can_yield, reach
 from scenarios.traffic.engine.state import NONE
 
 N_BITS = 63

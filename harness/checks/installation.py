@@ -23,7 +23,7 @@ from harness.training import ONE_THREAD
 from harness.training.pool import Workers
 from methods import METHODS
 from scenarios import SCENARIOS
-from scenarios.kernels import jungle as kernels
+from scenarios.jungle import kernels
 
 OLDEST_PYTHON = (3, 11)
 RESULTS_RELEASES = Path(__file__).parent.parent / "constraints.txt"

@@ -6,12 +6,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-<<<<<<< HEAD
-from harness.config.hparams import build_config
-from harness.config.seeding import method_rngs
-from methods import METHODS
-=======
->>>>>>> b794f05a62e3f69ac6619ff499e4b5716b3e19f4
 from methods.consenet import mix, mixing_matrix
 from support import recurrent_loops
 from support.recurrent_loops import play

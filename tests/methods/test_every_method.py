@@ -1,19 +1,13 @@
 """What holds for every registered method; a new one is under test as soon as it has a name.
 
-<<<<<<< HEAD
-The laws themselves are in ``harness.checks``, so that `doctor` can hold a user's method to them.
-They are checked on toy scenarios (``Line``) with small networks that learn from the first episode
-on.
-=======
 The checks themselves are the harness's, so that `doctor` can hold a user's method to them. They
 are made on toy scenarios (``Line``) with small networks that learn from the first episodes on.
->>>>>>> b794f05a62e3f69ac6619ff499e4b5716b3e19f4
 """
 
 import numpy as np
 import pytest
+from harness.laws.acting_laws import be_local
 
-from harness.checks.acting import be_local
 from harness.checks.base import NotApplicable
 from harness.checks.registry import METHOD_LAWS
 from harness.checks.subject import probe, registered_method, train

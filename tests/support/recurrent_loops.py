@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods import METHODS
 from methods.learners.a2c import SQUARE_DECAY, SQUARE_OFFSET, Seen
 from methods.nn.attention import neighborhood

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.hparams import build_config
-from harness.seeding import method_rngs
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
 from methods.dqn import DQN
 from methods.learners.q_learning import td_target
 from support.toys import Line, fill

@@ -1,6 +1,7 @@
 """What is shipped: three packages and their data files, nothing else."""
 
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,8 +16,14 @@ DATA = (".toml", ".json", ".csv", ".jinja", ".css", ".js")
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    """Names of the files in a wheel built from the sources."""
+def project():
+    """The table ``project`` of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel built from the sources."""
     folder = tmp_path_factory.mktemp("wheel")
     sources = folder / "sources"
     sources.mkdir()
@@ -28,6 +35,12 @@ def shipped(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def shipped(wheel):
+    """Names of the files in the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
 
@@ -71,12 +84,21 @@ def test_nothing_else_looks_like_a_package(folder):
 def test_the_tested_torch_is_the_one_of_the_constraints():
     torch = importlib.import_module("torch")
 
-    pins = (ROOT / "constraints.txt").read_text().splitlines()
-
-    assert f"torch=={torch.__version__.split('+')[0]}" in pins
+    assert f"torch=={torch.__version__.split('+')[0]}" in lines("constraints.txt")
 
 
-def test_the_version_is_in_the_changelog():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+def test_every_dependency_has_a_lower_bound_and_the_lowest_constraints_are_these(project):
+    needed = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    pins = [line for line in lines("constraints-lowest.txt") if not line.startswith("#")]
 
-    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
+    assert all(re.fullmatch(r"[\w-]+>=[\d.]+", text) for text in needed), needed
+    assert sorted(text.replace(">=", "==") for text in needed) == pins
+
+
+def test_the_version_is_in_the_changelog(project):
+    assert f"## [{project['version']}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def lines(name):
+    """Lines of a file of the front."""
+    return (ROOT / name).read_text().splitlines()

@@ -1,6 +1,7 @@
 """What is shipped: three packages and their data files, nothing else."""
 
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -67,6 +68,25 @@ def test_every_module_and_every_data_file_is_shipped(shipped):
     inside = {name for name in shipped if name.split("/")[0] in PACKAGES}
 
     assert inside == sources(".py", *DATA)
+
+
+@pytest.mark.slow
+def test_the_command_works_from_the_wheel_alone(wheel, tmp_path):
+    place = tmp_path / "installed"
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet"]
+    subprocess.run([*install, "--target", str(place), str(wheel)], check=True)
+    (tmp_path / "elsewhere").mkdir()
+
+    listed = subprocess.run(
+        [sys.executable, str(place / "bin" / "ltos-bench"), "list", "grids"],
+        cwd=tmp_path / "elsewhere",
+        env={**os.environ, "PYTHONPATH": str(place)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert listed.returncode == 0, listed.stderr
+    assert "quickstart" in listed.stdout
 
 
 def test_every_folder_of_modules_is_a_regular_package():

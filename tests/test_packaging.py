@@ -115,8 +115,9 @@ def test_every_dependency_has_a_lower_bound_and_the_lowest_constraints_are_these
     assert sorted(text.replace(">=", "==") for text in needed) == pins
 
 
-def test_the_version_is_in_the_changelog(project):
+def test_the_version_is_in_the_changelog_and_the_citation(project):
     assert f"## [{project['version']}]" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"version: {project['version']}" in lines("CITATION.cff")
 
 
 def lines(name):

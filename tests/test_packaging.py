@@ -108,7 +108,9 @@ def test_the_tested_torch_is_the_one_of_the_constraints():
 
 
 def test_every_dependency_has_a_lower_bound_and_the_lowest_constraints_are_these(project):
-    needed = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    needed = [text for group in groups for text in group]
+
     pins = [line for line in lines("constraints-lowest.txt") if not line.startswith("#")]
 
     assert all(re.fullmatch(r"[\w-]+>=[\d.]+", text) for text in needed), needed

@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
+PAGES = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_every_line_of_the_headline_table_stands_in_the_report():
@@ -18,22 +21,31 @@ def test_every_line_of_the_headline_table_stands_in_the_report():
     assert [line for line in lines if line not in report] == []
 
 
-def test_every_picture_of_the_readme_exists_and_is_below_a_megabyte():
-    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+@pytest.mark.parametrize("page", ["README.md", *PAGES])
+def test_what_a_page_shows_and_links_is_there_and_no_picture_has_a_megabyte(page):
+    text, folder = (ROOT / page).read_text(), (ROOT / page).parent
+    shown = [folder / name for name in re.findall(r"!\[[^\]]*\]\(([^):#]+)\)", text)]
+    linked = [folder / name for name in re.findall(r"(?<!!)\[[^\]]*\]\(([^):#]+)\)", text)]
 
-    assert {Path(name).suffix for name in shown} >= {".gif", ".png", ".svg"}
-    assert {name: (ROOT / name).stat().st_size for name in shown if large(ROOT / name)} == {}
+    assert [path for path in [*shown, *linked] if not path.exists()] == []
+    assert [path for path in shown if large(path)] == []
+
+
+def test_the_readme_has_two_screens():
+    lines = (ROOT / "README.md").read_text().splitlines()
+
+    assert len(lines) <= 120
 
 
 def test_every_picture_of_the_docs_is_shown_with_the_command_that_drew_it():
-    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "pictures.md").read_text()
     pictures = [path.relative_to(ROOT) for path in (ROOT / "docs" / "pictures").iterdir()]
     drawn = [path for path in pictures if not path.name.startswith("report-")]  # screenshots
 
     assert len(drawn) >= 3
     for path in drawn:
-        assert f"({path})" in readme
-        assert f"--out {path}" in readme
+        assert f"({path.relative_to('docs')})" in page
+        assert f"--out {path}" in page
 
 
 def large(path: Path) -> bool:

@@ -50,7 +50,7 @@ class Spy(RandomPolicy):
 def _spy_on_a_line(monkeypatch):
     monkeypatch.setattr(runner, "SCENARIOS", {**SCENARIOS, "line": Line})
     monkeypatch.setattr(runner, "METHODS", {**METHODS, "random": Spy, "asleep": RandomPolicy})
-    monkeypatch.setattr(runner, "load_config", lambda cell: METHODS["random"].Config())
+    monkeypatch.setattr(Cell, "config", METHODS["random"].Config())
 
 
 def cell(*, method="random", seed=0, **budget):

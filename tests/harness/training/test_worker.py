@@ -304,7 +304,7 @@ def test_a_loss_that_is_not_finite_ends_the_cell_with_its_step_and_keeps_the_cur
     assert rows
     assert all(row["step"] < 60 for row in rows)
     assert not files.result.exists()
-    grid = Grid(name=tmp_path.name, description="", tuning=False, cells=(short(),), unavailable={})
+    grid = Grid(name=tmp_path.name, description="", tuning=False, cells=(short(),))
     assert final_table(load_runs(grid, tmp_path.parent)).empty
 
 

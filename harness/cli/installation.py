@@ -87,7 +87,7 @@ def doctor(
     python -m harness doctor --method my_package.my_module:MyMethod --json
     ```
     """
-    from harness.training.threads import use_one_thread
+    from harness.training import use_one_thread
 
     use_one_thread()  # as in workers: before anything numerical is imported
     from harness.commands.doctor import doctor as look_after

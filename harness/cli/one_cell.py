@@ -63,7 +63,7 @@ def replay(
     python -m harness replay prisoner/ltos/seed=0 --grid paper --upto 5 --json
     ```
     """
-    from harness.training.threads import use_one_thread
+    from harness.training import use_one_thread
 
     use_one_thread()  # as in workers: before anything numerical is imported
     from harness.commands.replay import replay as run_again

@@ -255,9 +255,9 @@ def _view(
     *,
     track: bool,
 ) -> Iterator["View"]:
-    from harness.training.progress import open_view
+    from harness.training.progress import Board, watch
 
-    with open_view(jobs, results / grid.name, n_workers, log) as view:
+    with watch(Board(jobs, results / grid.name, n_workers), log) as view:
         if not track:
             yield view
             return

@@ -53,7 +53,8 @@ def checked(kind: type[T] | GenericAlias, content: Any, name: str) -> T:
         ConfigurationError: It has a key or a value that it cannot have, or lacks one.
     """
     try:
-        return TypeAdapter(kind).validate_python(content)
+        adapter: TypeAdapter[T] = TypeAdapter(kind)  # type: ignore[arg-type]  # containers, too
+        return adapter.validate_python(content)
     except ValidationError as error:
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         raise ConfigurationError(f"{name}: {_explained(first, kind)}") from None

@@ -128,5 +128,6 @@ def _entries(
     check_task(where, scenario, entry.metric, entry.options)
     if isinstance(entry, Published):
         return [entry]
+    assert isinstance(entry, Row)  # the other of the two
     shared = entry.model_dump(exclude={"values"})
     return [Published(method=m, value=v, **shared) for m, v in entry.values.items()]

@@ -10,96 +10,13 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.errors import ConfigurationError
-from harness.results.result import DamagedResult, RunResult, load_result, rounded
+from harness.results.index import list_results
+from harness.results.result import RunResult, rounded
 from harness.stats.intervals import mean_interval
 from harness.stats.paired import ALARM, holm, shows_above, t_test_p
 from scenarios import SCENARIOS
 
 Seeds = Mapping[int, RunResult]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
-    """A headline metric of one variant, on the seeds that both folders have.
-
-    Attributes:
-        where: Path of the variant's results in both folders.
-        metric: Which.
-        before: Final values in the first folder, by seed.
-        after: Final values in the second.
-        sign: 1 where higher is better, else -1.
-        margin: Difference below which there is none in practice.
-        differing: Seeds whose runs do not agree bit for bit in all that was evaluated.
-    """
-
-    where: str
-    metric: str
-    before: Float[np.ndarray, "seeds"]
-    after: Float[np.ndarray, "seeds"]
-    sign: int
-    margin: float
-    differing: tuple[int, ...]
-
-    @property
-    def gaps(self) -> Float[np.ndarray, "seeds"]:
-        """What was added from the first folder to the second."""
-        return self.after - self.before
-
-
-def load_results(folder: Path) -> dict[str, dict[int, RunResult]]:
-    """Return the results under a folder by the path of their variant, then by seed.
-
-    Raises:
-        ConfigurationError: There is no such folder, or a record in it is damaged.
-    """
-    if not folder.is_dir():
-        raise ConfigurationError(f"{folder}: no such folder of results")
-    found: defaultdict[str, dict[int, RunResult]] = defaultdict(dict)
-    for path in sorted(folder.rglob("seed=*.json")):
-        if path.name.endswith(".failed.json"):
-            continue
-        try:
-            result = load_result(path)
-        except DamagedResult as error:
-            raise ConfigurationError(f"{error}; move it away, or run its cell again") from None
-        found[path.parent.relative_to(folder).as_posix()][result.cell.seed] = result
-    return dict(found)
-
-
-def match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[Matched]:
-    """Yield the headline metrics of a variant; nothing where no seed stands in both folders.
-
-    Args:
-        where: Path of the variant's results.
-        before: Its results in the first folder.
-        after: Its results in the second.
-        share: The margin, as a share of the way from floor to bound.
-
-    Raises:
-        ConfigurationError: The results are of a scenario that is not known here.
-    """
-    seeds = sorted(before.keys() & after.keys())
-    if not seeds:
-        return
-    cell = before[seeds[0]].cell
-    if cell.scenario not in SCENARIOS:
-        raise ConfigurationError(f"{where}: results of an unknown scenario {cell.scenario!r}")
-    differing = tuple(seed for seed in seeds if _figures(before[seed]) != _figures(after[seed]))
-    known, ends = SCENARIOS[cell.scenario].metric_info, cell.reference_values
-    for metric in (name for name, info in known.items() if info.headline):
-        yield Matched(
-            where=where,
-            metric=metric,
-            before=np.array([rounded(before[seed].final(metric)) for seed in seeds]),
-            after=np.array([rounded(after[seed].final(metric)) for seed in seeds]),
-            sign=1 if known[metric].higher_is_better else -1,
-            margin=ends.share_of_way(metric, share),
-            differing=differing,
-        )
-
-
-def _figures(result: RunResult) -> tuple[object, object]:
-    return result.curve, result.episodes
 
 
 class Outcome(StrEnum):
@@ -170,11 +87,11 @@ def compare(before: Path, after: Path, share: float) -> Comparison:
     Raises:
         ConfigurationError: A folder is not there or holds damaged records, or nothing is in both.
     """
-    first, second = load_results(before), load_results(after)
+    first, second = _by_variant(before), _by_variant(after)
     matches = [
         matched
         for where in sorted(first.keys() & second.keys())
-        for matched in match(where, first[where], second[where], share)
+        for matched in _match(where, first[where], second[where], share)
     ]
     if not matches:
         raise ConfigurationError(
@@ -190,7 +107,79 @@ def compare(before: Path, after: Path, share: float) -> Comparison:
     )
 
 
-def _change(matched: Matched, p: float) -> Change:
+def _by_variant(folder: Path) -> Mapping[str, dict[int, RunResult]]:
+    """Return the results under a folder by the path of their variant, then by seed."""
+    found: defaultdict[str, dict[int, RunResult]] = defaultdict(dict)
+    for path, result in list_results(folder):
+        found[path.parent.relative_to(folder).as_posix()][result.cell.seed] = result
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Matched:
+    """A headline metric of one variant, on the seeds that both folders have.
+
+    Attributes:
+        where: Path of the variant's results in both folders.
+        metric: Which.
+        before: Final values in the first folder, by seed.
+        after: Final values in the second.
+        sign: 1 where higher is better, else -1.
+        margin: Difference below which there is none in practice.
+        differing: Seeds whose runs do not agree bit for bit in all that was evaluated.
+    """
+
+    where: str
+    metric: str
+    before: Float[np.ndarray, "seeds"]
+    after: Float[np.ndarray, "seeds"]
+    sign: int
+    margin: float
+    differing: tuple[int, ...]
+
+    @property
+    def gaps(self) -> Float[np.ndarray, "seeds"]:
+        """What was added from the first folder to the second."""
+        return self.after - self.before
+
+
+def _match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[_Matched]:
+    """Yield the headline metrics of a variant; nothing where no seed stands in both folders.
+
+    Args:
+        where: Path of the variant's results.
+        before: Its results in the first folder.
+        after: Its results in the second.
+        share: The margin, as a share of the way from floor to bound.
+
+    Raises:
+        ConfigurationError: The results are of a scenario that is not known here.
+    """
+    seeds = sorted(before.keys() & after.keys())
+    if not seeds:
+        return
+    cell = before[seeds[0]].cell
+    if cell.scenario not in SCENARIOS:
+        raise ConfigurationError(f"{where}: results of an unknown scenario {cell.scenario!r}")
+    differing = tuple(seed for seed in seeds if not _same(before[seed], after[seed]))
+    known, ends = SCENARIOS[cell.scenario].metric_info, cell.reference_values
+    for metric in (name for name, info in known.items() if info.headline):
+        yield _Matched(
+            where=where,
+            metric=metric,
+            before=np.array([rounded(before[seed].final(metric)) for seed in seeds]),
+            after=np.array([rounded(after[seed].final(metric)) for seed in seeds]),
+            sign=1 if known[metric].higher_is_better else -1,
+            margin=ends.share_of_way(metric, share),
+            differing=differing,
+        )
+
+
+def _same(first: RunResult, second: RunResult) -> bool:
+    return (first.curve, first.episodes) == (second.curve, second.episodes)
+
+
+def _change(matched: _Matched, p: float) -> Change:
     return Change(
         where=matched.where,
         metric=matched.metric,
@@ -204,7 +193,7 @@ def _change(matched: Matched, p: float) -> Change:
     )
 
 
-def _outcome(matched: Matched, p: float) -> Outcome:
+def _outcome(matched: _Matched, p: float) -> Outcome:
     """Judge a metric, given the corrected p value of its mean difference."""
     if not matched.gaps.any():
         return Outcome.EQUAL if matched.differing else Outcome.IDENTICAL

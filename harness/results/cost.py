@@ -21,7 +21,7 @@ _Key: TypeAlias = tuple[str, str]
 class Costs:
     """Expected seconds of a cell on one core.
 
-    Known results of the same place and variant count first, then those of the variant at other
+    Known results of the same task and variant count first, then those of the variant at other
     tasks of the scenario, then those of the method there. Else it is a guess: what the method
     cost elsewhere, times what others cost here over what they cost there; without any such, a
     crude one from the budget.

@@ -1,13 +1,14 @@
 """What there is of each cell: found by its name, listed by grid, or as a tidy table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from harness.config.cell import Cell
 from harness.config.grid import Grid
+from harness.errors import ConfigurationError
 from harness.results.files import CellFiles, is_held, load_failure
 from harness.results.result import DamagedResult, RunResult, load_result
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 VARIANT = ["task", "label", "method", "variant", "fields", "preset"]
 CURVE_COLUMNS = [*VARIANT, "seed", "evaluation", "episode", "step", "metric", "value"]
 FINAL_COLUMNS = [*VARIANT, "seed", "metric", "value"]
+RESULT_COLUMNS = [
+    *("task", "scenario", "label", "method", "variant", "preset", "seed"),
+    *("evaluation", "episode", "step", "metric", "value"),
+]
 
 Rerun: TypeAlias = Literal["failed", "stale", "all"]
 
@@ -106,6 +111,49 @@ def done_by_variant(grid: Grid, cells: Iterable[Cell], results: Path) -> list[li
     return [group for group in groups.values() if group]
 
 
+def list_results(folder: Path) -> Iterator[tuple[Path, RunResult]]:
+    """Yield every result under a folder, whatever grid asks for it, with its file, by name.
+
+    Raises:
+        ConfigurationError: There is no such folder, or a record in it is damaged.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder}: no such folder of results")
+    for path in sorted(folder.rglob("seed=*.json")):
+        if not path.name.endswith(".failed.json"):
+            try:
+                result = load_result(path)
+            except DamagedResult as error:
+                raise ConfigurationError(f"{error}; move it away, or run its cell again") from None
+            yield path, result
+
+
+def load_results(folder: str | Path) -> "pd.DataFrame":
+    """Return all results under a folder as a tidy table: one row per cell, metric and evaluation.
+
+    Args:
+        folder: ``results``, ``results/paper``, or one further below.
+
+    Returns:
+        The columns of ``RESULT_COLUMNS``: ``task`` is the scenario with its options, ``variant``
+        the method with its settings; ``episode`` and ``step`` count training so far; ``value`` is
+        a mean over the episodes of the evaluation, in the metric's unit.
+
+    Raises:
+        ConfigurationError: There is no such folder, or a record in it is damaged.
+    """
+    import pandas as pd  # only where tables are wanted: it takes its time
+
+    rows = [
+        (*identity, *figure)
+        for _, result in list_results(Path(folder))
+        for c in [result.cell]
+        for identity in [(c.task, c.scenario, c.label, c.method, c.variant, c.preset, c.seed)]
+        for figure in _figures(result.curve)
+    ]
+    return pd.DataFrame(rows, columns=RESULT_COLUMNS)
+
+
 def to_run(runs: Iterable[Run], rerun: Rerun | None) -> tuple[Run, ...]:
     """Return what `run` computes: cells without a result, and what ``rerun`` asks for."""
     wanted = {State.MISSING, State.STARTED, State.DAMAGED, State.RUNNING}
@@ -138,15 +186,14 @@ def curve_table(runs: Iterable[Run]) -> "pd.DataFrame":
     Returns:
         The columns of ``CURVE_COLUMNS``; ``episode`` and ``step`` count training so far.
     """
-    import pandas as pd  # only where tables are wanted: it takes its time
+    import pandas as pd
 
     rows = [
-        (*identity, row["evaluation"], row["episode"], row["step"], metric, value)
+        (*identity, *figure)
         for run in runs
         if run.result is not None
         for identity in [_identity(run.cell)]
-        for row in run.result.curve
-        for metric, value in row["metrics"].items()
+        for figure in _figures(run.result.curve)
     ]
     return pd.DataFrame(rows, columns=CURVE_COLUMNS)
 
@@ -216,3 +263,10 @@ def _without_result(cell: Cell, files: CellFiles) -> Run:
 def _identity(cell: Cell) -> tuple[str | int, ...]:
     fields = ",".join(written_fields(cell))
     return cell.task, cell.label, cell.method, cell.variant, fields, cell.preset, cell.seed
+
+
+def _figures(curve: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, int, int, str, float]]:
+    """Yield evaluation, episode, step, metric and value of every figure of a curve."""
+    for row in curve:
+        for metric, value in row["metrics"].items():
+            yield row["evaluation"], row["episode"], row["step"], metric, value

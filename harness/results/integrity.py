@@ -1,4 +1,4 @@
-"""Kinds of faults, and what is said of one."""
+"""What can be wrong with the records of a grid, and which of them are wrong."""
 
 import hashlib
 import json
@@ -15,6 +15,8 @@ from harness.config.seeding import TUNING_SEEDS, seeds_text
 from harness.results.index import Run, State
 from harness.results.result import RunResult
 from methods import METHODS
+
+_SEED = re.compile(r"seed=(\d+)\.json")
 
 
 class Kind(StrEnum):
@@ -45,10 +47,24 @@ class Fault:
     detail: str
 
 
-_SEED = re.compile(r"seed=(\d+)\.json")
+def find_faults(grid: Grid, runs: Sequence[Run], results: Path) -> tuple[Fault, ...]:
+    """Look through the records of a grid.
+
+    Args:
+        grid: Which grid.
+        runs: Its runs, as ``load_runs`` returns them.
+        results: Folder of results.
+    """
+    return (
+        *_record_faults(runs),
+        *_identical(runs),
+        *_unequal_budgets(runs),
+        *_tuning_seeds(results / grid.name),
+        *_missing_seeds(runs),
+    )
 
 
-def record_faults(runs: Iterable[Run]) -> Iterator[Fault]:
+def _record_faults(runs: Iterable[Run]) -> Iterator[Fault]:
     """Find records that are damaged, stale, short or those of another seed."""
     for run in runs:
         cell = run.cell
@@ -81,17 +97,7 @@ def _shortness(result: RunResult, cell: Cell) -> str:
     return next(short, "")
 
 
-def tuning_seeds(folder: Path) -> Iterator[Fault]:
-    """Find records of tuning seeds that lie among the reported ones."""
-    for path in sorted(folder.rglob("seed=*.json")):
-        seed = _SEED.fullmatch(path.name)
-        if seed is not None and int(seed[1]) >= TUNING_SEEDS:
-            where = path.relative_to(folder).with_suffix("").as_posix()
-            detail = f"seeds from {TUNING_SEEDS} on chose settings; they never report them"
-            yield Fault(kind=Kind.TUNING, where=where, detail=detail)
-
-
-def identical(runs: Iterable[Run]) -> Iterator[Fault]:
+def _identical(runs: Iterable[Run]) -> Iterator[Fault]:
     """Find runs of a variant that agree in every figure although their seeds differ."""
     seeds: defaultdict[tuple[str, str], defaultdict[str, list[int]]] = defaultdict(
         lambda: defaultdict(list)
@@ -120,7 +126,7 @@ def _tells_its_seed(result: RunResult) -> bool:
     return any(len({x for values in of for x in values}) > 1 for of in played)
 
 
-def unequal_budgets(runs: Iterable[Run]) -> Iterator[Fault]:
+def _unequal_budgets(runs: Iterable[Run]) -> Iterator[Fault]:
     """Find learners that stand in one column but were trained on different budgets."""
     budgets: defaultdict[tuple[str, str], defaultdict[str, list[str]]] = defaultdict(
         lambda: defaultdict(list)
@@ -137,7 +143,17 @@ def unequal_budgets(runs: Iterable[Run]) -> Iterator[Fault]:
             yield Fault(kind=Kind.BUDGETS, where=where, detail="; ".join(said))
 
 
-def missing_seeds(runs: Iterable[Run]) -> Iterator[Fault]:
+def _tuning_seeds(folder: Path) -> Iterator[Fault]:
+    """Find records of tuning seeds that lie among the reported ones."""
+    for path in sorted(folder.rglob("seed=*.json")):
+        seed = _SEED.fullmatch(path.name)
+        if seed is not None and int(seed[1]) >= TUNING_SEEDS:
+            where = path.relative_to(folder).with_suffix("").as_posix()
+            detail = f"seeds from {TUNING_SEEDS} on chose settings; they never report them"
+            yield Fault(kind=Kind.TUNING, where=where, detail=detail)
+
+
+def _missing_seeds(runs: Iterable[Run]) -> Iterator[Fault]:
     """Find variants without all the seeds of their column; a column not begun is no fault."""
     columns: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
@@ -165,20 +181,3 @@ def _missing(members: Iterable[Run]) -> dict[str, list[int]]:
     common = set[int]().union(*(asked[variant] for variant in learners))
     wanted = {v: seeds | common if v in learners else seeds for v, seeds in asked.items()}
     return {v: sorted(seeds - done[v]) for v, seeds in wanted.items() if seeds - done[v]}
-
-
-def find_faults(grid: Grid, runs: Sequence[Run], results: Path) -> tuple[Fault, ...]:
-    """Look through the records of a grid.
-
-    Args:
-        grid: Which grid.
-        runs: Its runs, as ``load_runs`` returns them.
-        results: Folder of results.
-    """
-    return (
-        *record_faults(runs),
-        *identical(runs),
-        *unequal_budgets(runs),
-        *tuning_seeds(results / grid.name),
-        *missing_seeds(runs),
-    )

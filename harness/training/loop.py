@@ -1,4 +1,4 @@
-"""Runs one cell: the only training loop of the project."""
+"""The training loop, the only one of the project: train, evaluate, and so on to the last time."""
 
 import math
 import time
@@ -37,7 +37,10 @@ class Training:
 
     def __init__(self, cell: Cell, parts: tuple[Scenario, Method] | None = None) -> None:
         self.cell = cell
-        self.scenario, self.method = _parts(cell) if parts is None else parts
+        if parts is None:
+            scenario = SCENARIOS[cell.scenario](**dict(cell.options))
+            parts = scenario, build_method(cell, scenario)
+        self.scenario, self.method = parts
         self.n_evaluations = cell.budget.evaluations if self.method.learns else 1
         self._world = stream(cell.seed, Purpose.TRAIN_WORLD)
         self._act = stream(cell.seed, Purpose.TRAIN_ACT)
@@ -178,20 +181,3 @@ def make_method(method: type[Method], config: Any, seed: int, scenario: Scenario
     if issubclass(method, Reference):
         return method(scenario.spec, config, rngs, policies=scenario.references())
     return method(scenario.spec, config, rngs)
-
-
-def _parts(cell: Cell) -> tuple[Scenario, Method]:
-    scenario = SCENARIOS[cell.scenario](**dict(cell.options))
-    return scenario, build_method(cell, scenario)
-
-
-def run_cell(cell: Cell) -> list[dict[str, Any]]:
-    """Train and evaluate a cell in one go, without leaving a record.
-
-    Returns:
-        One row per evaluation, as ``Training.advance`` describes.
-    """
-    training, rows = Training(cell), []
-    while not training.done:
-        rows.append(training.advance())
-    return rows

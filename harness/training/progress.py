@@ -1,4 +1,7 @@
-"""How far a run of the grid is, read from the streams that running cells leave on disk."""
+"""How far a run of a grid is, read from the streams that running cells leave, and how it is shown.
+
+A ``Board`` keeps count; a ``LogView`` tells of it line by line, a ``LiveView`` draws it.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,18 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.config.cell import Cell
+from harness.config.scenario import headline
 from harness.results.checkpoint import Tail
 from harness.results.cost import duration
 from harness.results.files import CellFiles, Failure
 from harness.training.pool import Job
 from harness.training.worker import Outcome
 from methods import METHODS
-from scenarios import SCENARIOS
 
-
-def headline(scenario: str) -> str:
-    """Return the name of a scenario's first headline metric."""
-    return next(name for name, m in SCENARIOS[scenario].metric_info.items() if m.headline)
+HEARTBEAT_S = 60.0
+_STYLES = {"failed": "bold red", "warning": "yellow", "done": "green"}
 
 
 class CellProgress:
@@ -144,14 +145,6 @@ class Board:
         return total / self._n_workers
 
 
-def _n_evaluations(cell: Cell) -> int:
-    return cell.budget.evaluations if METHODS[cell.method].learns else 1
-
-
-HEARTBEAT_S = 60.0
-_STYLES = {"failed": "bold red", "warning": "yellow", "done": "green"}
-
-
 class EventLog:
     """Lines with the time of day, each under a tag, while a command runs.
 
@@ -192,6 +185,21 @@ class EventLog:
         self._console.print(line, soft_wrap=True)
 
 
+class Drawing(EventLog):
+    """What a view draws below its log while it is open, and wipes away in the end."""
+
+    _live: Live
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.update(Text(""), refresh=True)
+        self._live.stop()
+
+
 class LogView(EventLog):
     """One line per event, and one a minute in between: for files, pipes and CI."""
 
@@ -219,52 +227,6 @@ class LogView(EventLog):
             self._line(tag, text if tag in ("warning", "stopped") else f"{text}  {of_all}")
 
 
-def grid_text(board: Board) -> str:
-    """Say in a line how far the run is."""
-    failed = f", {board.n_failed} failed" if board.n_failed else ""
-    return (
-        f"{board.n_settled} of {board.n_jobs} cells ended{failed}, {len(board.running)} running, "
-        f"about {duration(board.left_s)} left"
-    )
-
-
-def _progress_text(progress: CellProgress) -> str:
-    cell = progress.job.cell
-    value = "" if progress.value is None else f", {headline(cell.scenario)} {progress.value:.4g}"
-    left = "" if progress.left_s is None else f", {duration(progress.left_s)} left"
-    return f"{cell.id}  episode {progress.episode}{value}{left}"
-
-
-def _settled_lines(job: Job, what: Outcome | Failure) -> list[tuple[str, str]]:
-    if isinstance(what, Failure):
-        return [("failed", f"{job.cell.id}  {what.kind}: {what.message}")]
-    notes = [("warning", f"{job.cell.id}  {note}") for note in what.notes]
-    if what.state == "busy":
-        return [*notes, ("busy", f"{job.cell.id}  is being run elsewhere: left alone")]
-    if what.state == "stopped":
-        begun = [("stopped", f"{job.cell.id}  saved, to be continued")]
-        return [*notes, *(begun if what.metrics else [])]
-    name = headline(job.cell.scenario)
-    elsewhere = ", by another run" if what.state == "found" else ""
-    text = f"{name} {what.metrics[name]:.4g}  {what.wall_s:.1f} s{elsewhere}"
-    return [*notes, (what.state, f"{job.cell.id}  {text}")]
-
-
-class Drawing(EventLog):
-    """What a view draws below its log while it is open, and wipes away in the end."""
-
-    _live: Live
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.update(Text(""), refresh=True)
-        self._live.stop()
-
-
 class LiveView(Drawing, LogView):
     """A bar for the grid and one per running cell, below the log of what has ended."""
 
@@ -282,17 +244,19 @@ class LiveView(Drawing, LogView):
         self._live.update(draw(self.board, *self._console.size), refresh=True)
 
 
-def open_view(jobs: Sequence[Job], folder: Path, n_workers: int, console: Console) -> LogView:
-    """Return what shows the progress of a run: drawn on a terminal, else in plain lines.
-
-    Args:
-        jobs: All that is to be run.
-        folder: The grid's folder of results.
-        n_workers: Cells that run at the same time.
-        console: Where to.
-    """
+def watch(board: Board, console: Console) -> LogView:
+    """Return the view that suits a console: a drawing on a terminal, else a log."""
     live = console.is_terminal and not console.is_dumb_terminal
-    return (LiveView if live else LogView)(Board(jobs, folder, n_workers), console)
+    return LiveView(board, console) if live else LogView(board, console)
+
+
+def grid_text(board: Board) -> str:
+    """Say in a line how far the run is."""
+    failed = f", {board.n_failed} failed" if board.n_failed else ""
+    return (
+        f"{board.n_settled} of {board.n_jobs} cells ended{failed}, {len(board.running)} running, "
+        f"about {duration(board.left_s)} left"
+    )
 
 
 def draw(board: Board, width: int, height: int) -> Group:
@@ -329,3 +293,29 @@ def shorten(name: str, width: int) -> str:
         return name
     tail = (width - 1) * 2 // 3
     return f"{name[: width - 1 - tail]}…{name[-tail:]}"
+
+
+def _progress_text(progress: CellProgress) -> str:
+    cell = progress.job.cell
+    value = "" if progress.value is None else f", {headline(cell.scenario)} {progress.value:.4g}"
+    left = "" if progress.left_s is None else f", {duration(progress.left_s)} left"
+    return f"{cell.id}  episode {progress.episode}{value}{left}"
+
+
+def _settled_lines(job: Job, what: Outcome | Failure) -> list[tuple[str, str]]:
+    if isinstance(what, Failure):
+        return [("failed", f"{job.cell.id}  {what.kind}: {what.message}")]
+    notes = [("warning", f"{job.cell.id}  {note}") for note in what.notes]
+    if what.state == "busy":
+        return [*notes, ("busy", f"{job.cell.id}  is being run elsewhere: left alone")]
+    if what.state == "stopped":
+        begun = [("stopped", f"{job.cell.id}  saved, to be continued")]
+        return [*notes, *(begun if what.metrics else [])]
+    name = headline(job.cell.scenario)
+    elsewhere = ", by another run" if what.state == "found" else ""
+    text = f"{name} {what.metrics[name]:.4g}  {what.wall_s:.1f} s{elsewhere}"
+    return [*notes, (what.state, f"{job.cell.id}  {text}")]
+
+
+def _n_evaluations(cell: Cell) -> int:
+    return cell.budget.evaluations if METHODS[cell.method].learns else 1

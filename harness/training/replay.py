@@ -1,4 +1,4 @@
-"""Runs a stored cell again and says whether every figure comes out the same, bit for bit."""
+"""Plays a finished run again: all of it, figure by figure, or its last evaluation, to look at."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,14 +8,128 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 
 from harness.config.cell import Cell
-from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint, save_checkpoint
-from harness.results.files import CellFiles, storage_errors
+from harness.errors import ConfigurationError
+from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint
+from harness.results.cost import Costs, duration
+from harness.results.files import CellFiles, StorageError, move_aside, storage_errors
+from harness.results.index import list_results
 from harness.results.provenance import code_and_machine
 from harness.results.result import RunResult
 from harness.training.loop import Training
+from harness.training.pool import Job, execute
+from harness.training.progress import Board, watch
 from scenarios.pictures import Drawable, Episode, Frame
+
+CHECKPOINT_EVERY_S = 120.0
+
+
+class TrainingError(RuntimeError):
+    """A cell could not be trained to its end; the message says why."""
+
+
+def load_policy(cell: Cell, folder: Path) -> Training:
+    """Return a run as it stood at its last evaluation: a trained method with its scenario.
+
+    Where no policy is kept the cell is trained again, in a worker process, which keeps it; how
+    things go is told on standard error.
+
+    Args:
+        cell: Which.
+        folder: The grid's folder of results.
+
+    Returns:
+        The run, ready to play: ``scenario``, ``method``, ``evaluation_episode(k)``.
+
+    Raises:
+        ConfigurationError: The cell cannot be run.
+        TrainingError: It could not be trained to its end.
+        StorageError: The folder cannot be written.
+        KeyboardInterrupt: The user stopped the training; the next call goes on from there.
+    """
+    if cell.unavailable is not None:
+        raise ConfigurationError(f"{cell.id}: {cell.unavailable}")
+    log = Console(stderr=True, highlight=False, markup=False)
+    try:
+        training = recall_policy(folder, cell)
+    except DamagedCheckpoint as error:
+        path, training = CellFiles.of(folder, cell).policy, None
+        with storage_errors(path):
+            log.print(f"{error}; moved to {move_aside(path).name}", soft_wrap=True)
+    if training is None:
+        _train(cell, folder, log)
+        training = recall_policy(folder, cell)
+    if training is None:
+        raise TrainingError(f"{CellFiles.of(folder, cell).policy}: gone as soon as it was written")
+    return training
+
+
+def recall_policy(folder: Path, cell: Cell) -> Training | None:
+    """Return a run as it stood at its last evaluation, if its policy is kept.
+
+    A method that does not learn needs no file.
+
+    Returns:
+        The run; None where no policy is kept, or one of other settings or another version.
+
+    Raises:
+        DamagedCheckpoint: The file cannot be read, or does not fit the method.
+    """
+    training = Training(cell)
+    training.evaluation = training.n_evaluations
+    if not training.method.learns:
+        return training
+    path = CellFiles.of(folder, cell).policy
+    if not path.exists():
+        return None
+    kept = load_checkpoint(path)
+    try:
+        if kept["fingerprint"] != cell.fingerprint:
+            return None
+        training.method.load_state_dict(training.method.state_dict() | kept["policy"])
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise DamagedCheckpoint(f"{path}: does not fit its method ({error})") from error
+    return training
+
+
+def record(training: Training, k: int) -> Episode:
+    """Play evaluation episode k and record it.
+
+    Args:
+        training: A run at its last evaluation, as ``load_policy`` returns it.
+        k: Number of the episode, from 0.
+
+    Raises:
+        ValueError: The scenario shows nothing that could be drawn.
+    """
+    scenario, method = training.scenario, training.method
+    if not isinstance(scenario, Drawable):
+        raise ValueError(f"scenario {training.cell.scenario!r} has no snapshot() to draw from")
+    frames = []
+    for ts, actions in training.evaluation_episode(k):
+        frame = Frame(
+            ts=ts,
+            actions=actions,
+            traces=method.traces(),
+            share_out=method.share_out(ts),
+            metrics=scenario.metrics(),
+            snapshot=scenario.snapshot(),
+        )
+        frames.append(frame)
+    return Episode(tuple(frames))
+
+
+def differences(result: RunResult, k: int, episode: Episode) -> Mapping[str, tuple[float, float]]:
+    """Return the figures in which an episode differs from the one a result tells of.
+
+    Returns:
+        Per name, what the result has and what was recorded; nothing if they are the same.
+    """
+    played = episode.frames[-1].metrics
+    both = {name: (values[-1][k], played[name]) for name, values in result.episodes.items()}
+    return {name: pair for name, pair in both.items() if not np.isclose(*pair, rtol=1e-9)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +189,32 @@ def changes(result: RunResult) -> dict[str, tuple[Any, Any]]:
     return {name: (then.get(name), now.get(name)) for name in names}
 
 
+def _train(cell: Cell, folder: Path, log: Console) -> None:
+    """Run a cell for its policy."""
+    alike = CellFiles.of(folder, cell).result.parent  # other seeds of the variant
+    found = list_results(alike) if alike.is_dir() else ()
+    costs = Costs((result.cell, result.provenance.get("cpu_s")) for _, result in found)
+    job = Job(cell=cell, expected_s=costs.expected_s(cell), for_policy=True)
+    guess = "" if costs.known(cell) else ", a guess: nothing alike has run yet"
+    log.print(
+        f"{cell.id}: no policy is kept, so the cell is trained first; "
+        f"about {duration(job.expected_s)}{guess}",
+        soft_wrap=True,
+    )
+    with watch(Board([job], folder, 1), log) as view:
+        summary = execute(
+            [job], folder, view, n_workers=1, checkpoint_every=CHECKPOINT_EVERY_S, time_limit=None
+        )
+    if summary.obstacle:
+        raise StorageError(summary.obstacle)
+    if summary.interrupted:
+        raise KeyboardInterrupt
+    if failure := summary.failures.get(cell):
+        raise TrainingError(f"{cell.id}: {failure.kind}: {failure.message}")
+    if summary.outcomes[cell].state != "done":
+        raise TrainingError(f"{cell.id}: is being run elsewhere: left alone")
+
+
 def _stored_row(result: RunResult, n: int) -> Mapping[str, Any]:
     """Put evaluation n together as ``Training.advance`` returned it, as far as it was kept."""
     n_rows = len(result.curve)
@@ -102,86 +242,3 @@ def _origins(provenance: Mapping[str, Any]) -> dict[str, Any]:
     packages = {f"version.{name}": value for name, value in provenance["packages"].items()}
     names = ("commit", "dirty", "cpu", "platform", "threads")
     return packages | {name: provenance[name] for name in names}
-
-
-NOT_KEPT = "replay"  # gigabytes, and only of use to further training
-
-
-def keep_policy(folder: Path, training: Training) -> None:
-    """Write what a run learned, if it learns at all, into a grid's folder of results.
-
-    Raises:
-        StorageError: The folder cannot be written.
-    """
-    if not training.method.learns:
-        return
-    path, state = CellFiles.of(folder, training.cell).policy, training.method.state_dict()
-    learned = {name: value for name, value in state.items() if name != NOT_KEPT}
-    with storage_errors(path):
-        save_checkpoint(path, {"fingerprint": training.cell.fingerprint, "policy": learned})
-
-
-def recall_policy(folder: Path, cell: Cell) -> Training | None:
-    """Return a run as it stood at its last evaluation, ready to play its episodes again.
-
-    A method that does not learn needs no file.
-
-    Returns:
-        The run; None where no policy is kept, or one of other settings or another version.
-
-    Raises:
-        DamagedCheckpoint: The file cannot be read, or does not fit the method.
-    """
-    training = Training(cell)
-    training.evaluation = training.n_evaluations
-    if not training.method.learns:
-        return training
-    path = CellFiles.of(folder, cell).policy
-    if not path.exists():
-        return None
-    kept = load_checkpoint(path)
-    try:
-        if kept["fingerprint"] != cell.fingerprint:
-            return None
-        training.method.load_state_dict(training.method.state_dict() | kept["policy"])
-    except (LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise DamagedCheckpoint(f"{path}: does not fit its method ({error})") from error
-    return training
-
-
-def record(training: Training, k: int) -> Episode:
-    """Play evaluation episode k and record it.
-
-    Args:
-        training: A run at its last evaluation, as ``kept_policy.recall_policy`` returns it.
-        k: Number of the episode, from 0.
-
-    Raises:
-        ValueError: The scenario shows nothing that could be drawn.
-    """
-    scenario, method = training.scenario, training.method
-    if not isinstance(scenario, Drawable):
-        raise ValueError(f"scenario {training.cell.scenario!r} has no snapshot() to draw from")
-    frames = []
-    for ts, actions in training.evaluation_episode(k):
-        frame = Frame(
-            ts=ts,
-            actions=actions,
-            traces=method.traces(),
-            share_out=method.share_out(ts),
-            metrics=scenario.metrics(),
-            snapshot=scenario.snapshot(),
-        )
-        frames.append(frame)
-    return Episode(tuple(frames))
-
-
-def differences(result: RunResult, k: int, episode: Episode) -> Mapping[str, tuple[float, float]]:
-    """Return the figures in which an episode differs from the one a result tells of.
-
-    Returns:
-        Per name, what the result has and what was recorded; nothing if they are the same.
-    """
-    played = episode.frames[-1].metrics
-    both = {name: (values[-1][k], played[name]) for name, values in result.episodes.items()}
-    return {name: pair for name, pair in both.items() if not np.isclose(*pair, rtol=1e-9)}

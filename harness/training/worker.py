@@ -1,4 +1,4 @@
-"""What became of a cell that ended in order."""
+"""Runs one cell: from its checkpoint, if there is one, to its result and its policy."""
 
 import signal
 import time
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
+import torch
 from pebble import ProcessExpired
 
 from harness.config.cell import Cell
@@ -26,7 +27,27 @@ from harness.results.index import State, find
 from harness.results.provenance import code_and_machine
 from harness.results.result import WINDOW, RunResult
 from harness.training.loop import Training
-from harness.training.replay import keep_policy
+
+COLLAPSE = 0.1  # mean self weight below which sharing has collapsed: agents live off each other
+_NOT_KEPT = "replay"  # its memory: gigabytes, and only of use to further training
+
+
+def run_cell(cell: Cell) -> RunResult:
+    """Compute a cell in this process, in one go, on one thread, without leaving files.
+
+    Raises:
+        FloatingPointError: A training figure is not finite.
+        Exception: Whatever the method or the scenario raises.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in workers: sums depend on the order in which they are made
+    try:
+        training, usage, rows = Training(cell), Usage().start(), list[dict[str, Any]]()
+        while not training.done:
+            rows.append(training.advance())
+        return make_result(training, rows, usage.read())
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +68,56 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def failure_kind(error: BaseException) -> Literal["error", "memory", "storage"]:
-    """Tell a fault of the run from a shortage of memory or of room on the disk."""
-    if isinstance(error, StorageError):
-        return "storage"
-    if isinstance(error, MemoryError) or "not enough memory" in str(error):  # torch's allocator
-        return "memory"
-    return "error"
+def work(
+    cell: Cell,
+    folder: Path,
+    checkpoint_every: float,
+    stop: Callable[[], bool],
+    *,
+    replaces: int | None = None,
+    for_policy: bool = False,
+) -> Outcome:
+    """Compute a cell's result and keep its policy, unless somebody has it or is at it.
+
+    Args:
+        cell: What to run.
+        folder: The grid's folder of results.
+        checkpoint_every: Least time between two checkpoints [s]; 0 writes one per evaluation.
+        stop: Asked after each evaluation; True means: checkpoint and come back.
+        replaces: Modification time [ns] of a result that is to be computed again although it is
+            there; the new one takes its place when it is whole.
+        for_policy: Run the cell for its policy; a result that is there stays.
+
+    Raises:
+        StorageError: The folder cannot be written.
+        Exception: Whatever the method or the scenario raises.
+    """
+    if stop():
+        return Outcome(state="stopped", metrics={})
+    files = CellFiles.of(folder, cell)
+    with cell_lock(files.lock) as mine:
+        if not mine:
+            return Outcome(state="busy", metrics={})
+        found, notes = _found(cell, folder, replaces)
+        if found is not None and not for_policy:
+            return found
+        files.failure.unlink(missing_ok=True)
+        outcome = _run(cell, folder, checkpoint_every, stop, for_policy=for_policy)
+        return replace(outcome, notes=(*notes, *outcome.notes))
+
+
+def keep_policy(folder: Path, training: Training) -> None:
+    """Write what a run learned, if it learns at all, into a grid's folder of results.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    if not training.method.learns:
+        return
+    path, state = CellFiles.of(folder, training.cell).policy, training.method.state_dict()
+    learned = {name: value for name, value in state.items() if name != _NOT_KEPT}
+    with storage_errors(path):
+        save_checkpoint(path, {"fingerprint": training.cell.fingerprint, "policy": learned})
 
 
 def describe(error: BaseException, cell: Cell) -> Failure:
@@ -118,26 +182,21 @@ class Usage:
 
 
 def make_result(
-    cell: Cell,
-    mark: str,
-    training: Training,
-    rows: list[dict[str, Any]],
-    cost: Mapping[str, Any],
+    training: Training, rows: list[dict[str, Any]], cost: Mapping[str, Any]
 ) -> RunResult:
     """Put the record of a finished run together.
 
     Args:
-        cell: What was run.
-        mark: Its fingerprint.
         training: The finished run.
         rows: All its evaluations, as ``Training.advance`` returned them.
         cost: What ``Usage.read`` says.
     """
-    method, last, train_s = training.method, rows[-WINDOW:], training.seconds["train_s"]
+    cell, method, last = training.cell, training.method, rows[-WINDOW:]
+    train_s = training.seconds["train_s"]
     kept = ("evaluation", "episode", "step", "metrics", "train")
     return RunResult(
         cell=cell,
-        fingerprint=mark,
+        fingerprint=cell.fingerprint,
         config=asdict(cell.config),
         curve=tuple({key: row[key] for key in kept} for row in rows),
         episodes={name: [row["episodes"][name] for row in last] for name in last[-1]["episodes"]},
@@ -162,47 +221,6 @@ def make_result(
     )
 
 
-COLLAPSE = 0.1  # mean self weight below which sharing has collapsed: agents live off each other
-
-
-def work(
-    cell: Cell,
-    folder: Path,
-    checkpoint_every: float,
-    stop: Callable[[], bool],
-    *,
-    replaces: int | None = None,
-    for_policy: bool = False,
-) -> Outcome:
-    """Compute a cell's result and keep its policy, unless somebody has it or is at it.
-
-    Args:
-        cell: What to run.
-        folder: The grid's folder of results.
-        checkpoint_every: Least time between two checkpoints [s]; 0 writes one per evaluation.
-        stop: Asked after each evaluation; True means: checkpoint and come back.
-        replaces: Modification time [ns] of a result that is to be computed again although it is
-            there; the new one takes its place when it is whole.
-        for_policy: Run the cell for its policy; a result that is there stays.
-
-    Raises:
-        StorageError: The folder cannot be written.
-        Exception: Whatever the method or the scenario raises.
-    """
-    if stop():
-        return Outcome(state="stopped", metrics={})
-    files = CellFiles.of(folder, cell)
-    with cell_lock(files.lock) as mine:
-        if not mine:
-            return Outcome(state="busy", metrics={})
-        found, notes = _found(cell, folder, replaces)
-        if found is not None and not for_policy:
-            return found
-        files.failure.unlink(missing_ok=True)
-        outcome = _run(cell, folder, checkpoint_every, stop, for_policy=for_policy)
-        return replace(outcome, notes=(*notes, *outcome.notes))
-
-
 def _found(
     cell: Cell, folder: Path, replaces: int | None
 ) -> tuple[Outcome | None, tuple[str, ...]]:
@@ -221,16 +239,16 @@ def _found(
 def _run(
     cell: Cell, folder: Path, checkpoint_every: float, stop: Callable[[], bool], *, for_policy: bool
 ) -> Outcome:
-    files, mark = CellFiles.of(folder, cell), cell.fingerprint
-    training, stream, meter, notes = _restore(cell, files, mark)
-    meter.start()
+    files = CellFiles.of(folder, cell)
+    training, stream, usage, notes = _restore(cell, files)
+    usage.start()
     saved = time.monotonic()
     while not training.done:
         _advance(training, stream, files)
-        asked, cost = stop(), meter.read()
+        asked, cost = stop(), usage.read()
         if training.done or not (asked or time.monotonic() - saved >= checkpoint_every):
             continue
-        state = {"fingerprint": mark, "stream": stream.mark, "cost": cost}
+        state = {"fingerprint": cell.fingerprint, "stream": stream.mark, "cost": cost}
         with storage_errors(files.checkpoint):
             stream.sync()
             save_checkpoint(files.checkpoint, state | {"training": training.state_dict()})
@@ -238,7 +256,7 @@ def _run(
         if asked:
             metrics = stream.rows[-1]["metrics"]
             return Outcome(state="stopped", metrics=metrics, notes=tuple(notes))
-    result = make_result(cell, mark, training, stream.rows, meter.read())
+    result = make_result(training, stream.rows, usage.read())
     if not (for_policy and files.result.exists()):
         with storage_errors(files.result):
             result.save(folder)
@@ -261,12 +279,12 @@ def _advance(training: Training, stream: Stream, files: CellFiles) -> None:
         raise
 
 
-def _restore(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream, Usage, list[str]]:
+def _restore(cell: Cell, files: CellFiles) -> tuple[Training, Stream, Usage, list[str]]:
     """Go on from the checkpoint if it is whole and still answers the cell, else start over."""
     notes: list[str] = []
     if files.checkpoint.exists():
         try:
-            return *_resumed(cell, files, mark), notes
+            return *_resumed(cell, files), notes
         except (DamagedCheckpoint, LookupError, TypeError, ValueError, RuntimeError) as error:
             aside = move_aside(files.checkpoint).name
             notes.append(f"{error}; moved to {aside}, the cell starts over")
@@ -274,17 +292,17 @@ def _restore(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream,
         return Training(cell), Stream(files.stream), Usage(), notes
 
 
-def _resumed(cell: Cell, files: CellFiles, mark: str) -> tuple[Training, Stream, Usage]:
+def _resumed(cell: Cell, files: CellFiles) -> tuple[Training, Stream, Usage]:
     state = load_checkpoint(files.checkpoint)
-    if state["fingerprint"] != mark:
+    if state["fingerprint"] != cell.fingerprint:
         raise DamagedCheckpoint(
             f"{files.checkpoint}: belongs to other settings or another version of the code"
         )
     training = Training(cell)
     training.load_state_dict(state["training"])
-    meter = Usage(**state["cost"])
-    meter.resumed += 1
-    return training, Stream(files.stream, state["stream"]), meter
+    usage = Usage(**state["cost"])
+    usage.resumed += 1
+    return training, Stream(files.stream, state["stream"]), usage
 
 
 def _collapse(metrics: Mapping[str, float]) -> list[str]:
@@ -292,3 +310,12 @@ def _collapse(metrics: Mapping[str, float]) -> list[str]:
     if selfishness >= COLLAPSE:
         return []
     return [f"sharing collapsed: mean self weight {selfishness:.3f} at the last evaluation"]
+
+
+def failure_kind(error: BaseException) -> Literal["error", "memory", "storage"]:
+    """Tell a fault of the run from a shortage of memory or of room on the disk."""
+    if isinstance(error, StorageError):
+        return "storage"
+    if isinstance(error, MemoryError) or "not enough memory" in str(error):  # torch's allocator
+        return "memory"
+    return "error"

@@ -10,10 +10,10 @@ from typing import Any
 from harness.config.cell import Budget, Cell
 from harness.config.grid import Grid
 from harness.config.hparams import build_config, file_name, read_tables
+from harness.config.scenario import headline
 from harness.config.search_space import Parameter, search_space
 from harness.config.toml import Named, Value
 from harness.errors import ConfigurationError, nearest
-from harness.training.progress import headline
 from methods import METHODS
 from scenarios import SCENARIOS
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.config.cell import Cell
+from harness.config.scenario import headline
 from harness.training.loop import Training
-from harness.training.progress import headline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

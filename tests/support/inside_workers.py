@@ -6,7 +6,8 @@ import os
 def threads() -> dict[str, object]:
     import numba
     import torch
-    from harness.training.threads import ONE_THREAD
+
+    from harness.training import ONE_THREAD
 
     return {
         "torch": torch.get_num_threads(),

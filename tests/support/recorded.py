@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.config.cell import Budget, Cell, default_budget
+from harness.config.scenario import headline
 from harness.config.toml import Named
 from harness.results.result import RunResult
-from harness.training.progress import headline
 from methods import METHODS
 from scenarios import SCENARIOS
 

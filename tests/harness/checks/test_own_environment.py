@@ -14,7 +14,7 @@ from harness.__main__ import main
 from harness.config.cell import Budget
 from harness.config.grid import load_grid
 from harness.errors import ConfigurationError
-from harness.training.loop import run_cell
+from harness.training.worker import run_cell
 from scenarios.base import Unavailable
 from scenarios.pettingzoo.foreign import source_hash
 
@@ -235,7 +235,7 @@ def test_the_example_grid_holds_four_learners_and_chance_on_three_seeds():
 def test_every_method_of_the_example_grid_runs(method):
     cell = next(cell for cell in example().cells if cell.method == method)
 
-    rows = run_cell(replace(cell, budget=QUICK))
+    rows = run_cell(replace(cell, budget=QUICK)).curve
 
     assert rows[-1]["metrics"]["return"] < 0
     assert rows[-1]["metrics"]["steps"] == 25

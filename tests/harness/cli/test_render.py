@@ -20,8 +20,8 @@ from harness.results.files import CellFiles
 from harness.results.result import load_result
 from harness.training.loop import Training
 from harness.training.pool import Summary
-from harness.training.replay import differences, keep_policy, recall_policy, record
-from harness.training.worker import describe, work
+from harness.training.replay import differences, recall_policy, record
+from harness.training.worker import describe, keep_policy, work
 from methods import METHODS
 from scenarios import SCENARIOS
 from scenarios.pictures import Episode, load_picture

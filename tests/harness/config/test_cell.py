@@ -22,7 +22,7 @@ def test_a_name_tells_options_fields_preset_and_changed_budget():
         budget=budget,
     )
 
-    assert of.place == "prisoner,max_steps=9,episodes=7,evaluations=2"
+    assert of.task == "prisoner,max_steps=9,episodes=7,evaluations=2"
     assert of.variant == "fixed_ltos,double=true,selfishness=0.3,paper"
 
 
@@ -48,7 +48,7 @@ def test_a_name_is_one_safe_path_whatever_the_values_are(text):
 def test_the_path_of_a_file_stays_readable_in_a_name():
     of = cell(options=(("flow", "cities/jinan/flow+1.json"),))
 
-    assert of.place == "prisoner,flow=cities+jinan+flow%2B1.json"
+    assert of.task == "prisoner,flow=cities+jinan+flow%2B1.json"
 
 
 @given(first=st.text(), second=st.text())

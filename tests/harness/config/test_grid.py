@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import grid as grids
-from harness.config import scenario as place
+from harness.config import scenario as tasks
 from harness.config.grid import load_grid, shipped_grids
 from harness.errors import ConfigurationError
 from methods import METHODS
@@ -42,13 +41,8 @@ def test_every_shipped_grid_loads_and_names_each_cell_once(name):
     assert len({cell.id for cell in grid.cells}) == len(grid.cells) > 0
 
 
-def test_nothing_is_both_built_and_planned():
-    assert not planned()["scenarios"].keys() & SCENARIOS.keys()
-    assert not planned()["methods"].keys() & METHODS.keys()
-
-
 def test_the_paper_grid_has_five_seeds_for_the_papers_column_and_ten_for_ours():
-    cells = [c for c in load_grid("paper").cells if c.place == "prisoner" and c.method == "ltos"]
+    cells = [c for c in load_grid("paper").cells if c.task == "prisoner" and c.method == "ltos"]
 
     assert {c.seed for c in cells if c.label == "paper"} == set(range(5))
     assert {c.seed for c in cells if c.label == "default"} == set(range(10))
@@ -60,7 +54,7 @@ def test_the_paper_grid_has_five_seeds_for_the_papers_column_and_ten_for_ours():
     [("prisoner", 11 + 8, 5), ("jungle", 9, 5), ("traffic", 9, 5), ("routing", 7, 3)],
 )
 def test_the_paper_grid_holds_every_comparison_of_the_papers(scenario, methods, seeds):
-    cells = [c for c in load_grid("paper").cells if c.place == scenario and c.label == "paper"]
+    cells = [c for c in load_grid("paper").cells if c.task == scenario and c.label == "paper"]
 
     # The papers' eleven in prisoner, and eight a reviewer will ask for.
     learners = {c.method for c in cells} - {"random", "reference"}
@@ -132,9 +126,10 @@ def test_a_star_means_every_learning_method_that_is_able(write):
 def test_an_incapable_pair_is_unavailable_with_its_reason(write, monkeypatch):
     monkeypatch.setattr(METHODS["dqn"], "unsuitable", lambda spec, config: "too many agents")
 
-    grid = load_grid(write(sweep()))
+    (cell,) = load_grid(write(sweep())).cells
 
-    assert list(grid.unavailable.values()) == ["too many agents"]
+    assert cell.unavailable == "too many agents"
+    assert not cell.lacking
 
 
 @pytest.mark.parametrize(
@@ -146,14 +141,14 @@ def test_a_method_beyond_its_capabilities_is_refused_while_planning(
 ):
     monkeypatch.setattr("harness.config.scenario.SCENARIOS", {"prisoner": Line})
     monkeypatch.setattr(
-        place, "_option_model", place._option_model.__wrapped__
+        tasks, "_option_model", tasks._option_model.__wrapped__
     )  # no cached options
 
-    grid = load_grid(write(sweep(methods=f'["{method}"]', options__n_agents=str(n_agents))))
+    (cell,) = load_grid(
+        write(sweep(methods=f'["{method}"]', options__n_agents=str(n_agents)))
+    ).cells
 
-    assert set(grid.unavailable) == set(grid.cells)
-    (said,) = grid.unavailable.values()
-    assert reason in said
+    assert reason in cell.unavailable
 
 
 def test_a_star_leaves_out_the_incapable(write, monkeypatch):
@@ -162,19 +157,7 @@ def test_a_star_leaves_out_the_incapable(write, monkeypatch):
     grid = load_grid(write(sweep(methods='["*"]')))
 
     assert "dqn" not in {cell.method for cell in grid.cells}
-    assert not grid.unavailable
-
-
-def test_what_is_planned_is_unavailable_and_its_options_stay_as_written(write, monkeypatch):
-    tables = {"scenarios": {"rooftop": "scenario rooftop is not built yet"}, "methods": {}}
-    monkeypatch.setattr(grids, "planned", lambda: tables)
-    path = write(sweep(scenario='"rooftop"', options__links='"ring"'))
-
-    grid = load_grid(path)
-
-    assert grid.cells[0].place == "rooftop,links=ring"
-    assert not grid.lacking
-    assert "not built" in grid.unavailable[grid.cells[0]]
+    assert not any(cell.unavailable for cell in grid.cells)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_others_may_have_been_run_elsewhere(write):
     ("old", "new", "message"),
     [
         ("words", "word", "word: unknown key; did you mean 'words'"),
-        ('words = "LToS is better"', "", "words: Field required"),
+        ('words = "LToS is better"', "", "words: missing"),
         ('["ltos"]', '["ltoss"]', "unknown method 'ltoss'; did you mean 'ltos'"),
         ('"dgn"', '"dgnn"', "unknown method 'dgnn'; did you mean 'dgn'"),
         ('["dqn", "dgn"]', "[]", "others: "),

@@ -30,7 +30,7 @@ def text(tmp_path):
     replace(recorded.whole(dqn[1]), provenance=SPLIT | {"cpu_s": 12.0}).save(tmp_path / "trial")
     replace(recorded.whole(others[1]), provenance=SPLIT).save(tmp_path / "trial")
     cells = (*dqn, *others)
-    grid = Grid(name="trial", description="", tuning=False, cells=cells, unavailable={})
+    grid = Grid(name="trial", description="", tuning=False, cells=cells)
     return build_report(grid, tmp_path).text
 
 

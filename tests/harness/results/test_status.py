@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from filelock import FileLock
 
@@ -53,13 +55,13 @@ def test_a_cell_with_a_valid_result_is_done_and_its_cost_known(tmp_path):
 def test_what_cannot_be_run_here_counts_as_done_if_its_result_is_here(
     tmp_path, monkeypatch, version, then
 ):
-    reasons = {CELLS[0]: "its dataset is not here"}
-    assert look([CELLS[0]], reasons, tmp_path)[0].state is State.UNAVAILABLE
+    absent = replace(CELLS[0], unavailable="its dataset is not here", lacking=True)
+    assert look([absent], tmp_path)[0].state is State.UNAVAILABLE
     result(CELLS[0]).save(tmp_path)
     if version is not None:
         monkeypatch.setattr(METHODS["dqn"], "version", version)
 
-    (status,) = look([CELLS[0]], reasons, tmp_path)
+    (status,) = look([replace(absent)], tmp_path)  # a cell works its fingerprint out once
 
     assert status.state is then
     assert to_run([status], Rerun.STALE) == ()
@@ -68,7 +70,7 @@ def test_what_cannot_be_run_here_counts_as_done_if_its_result_is_here(
 def test_a_damaged_result_of_what_cannot_be_run_here_is_unavailable(tmp_path):
     result(CELLS[0]).save(tmp_path).write_text("{ half")
 
-    (status,) = look([CELLS[0]], {CELLS[0]: "its dataset is not here"}, tmp_path)
+    (status,) = look([replace(CELLS[0], unavailable="its dataset is not here")], tmp_path)
 
     assert status.state is State.UNAVAILABLE
 
@@ -78,8 +80,9 @@ def test_a_result_of_another_version_is_stale(tmp_path, monkeypatch):
 
     monkeypatch.setattr(METHODS["dqn"], "version", "next")
 
-    assert state(tmp_path).state is State.STALE
-    assert "version changed" in state(tmp_path).detail
+    status = state(tmp_path, replace(CELLS[0]))  # a cell works its fingerprint out once
+    assert status.state is State.STALE
+    assert "version changed" in status.reason
 
 
 def test_a_damaged_result_is_told_and_left_where_it_is(tmp_path):
@@ -89,7 +92,7 @@ def test_a_damaged_result_is_told_and_left_where_it_is(tmp_path):
     status = state(tmp_path)
 
     assert status.state is State.DAMAGED
-    assert str(path) in status.detail
+    assert status.reason == "not readable as JSON (Expecting value: line 1 column 1 (char 0))"
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -97,7 +100,7 @@ def test_a_failure_is_told_with_its_kind(tmp_path):
     fail(tmp_path)
 
     assert state(tmp_path).state is State.FAILED
-    assert state(tmp_path).detail == "timeout: not done after 7 s"
+    assert state(tmp_path).reason == "timeout: not done after 7 s"
 
 
 def test_a_failure_of_other_settings_no_longer_counts(tmp_path):
@@ -128,9 +131,9 @@ def test_a_cell_is_running_as_long_as_its_lock_is_held(tmp_path):
 
 
 def test_an_unavailable_cell_tells_why(tmp_path):
-    (status,) = look([CELLS[0]], {CELLS[0]: "not built yet"}, tmp_path)
+    (status,) = look([replace(CELLS[0], unavailable="not built yet")], tmp_path)
 
-    assert (status.state, status.detail) == (State.UNAVAILABLE, "not built yet")
+    assert (status.state, status.reason) == (State.UNAVAILABLE, "not built yet")
 
 
 def test_looking_touches_nothing(tmp_path):
@@ -161,7 +164,7 @@ def test_run_takes_what_has_no_result_and_what_it_is_asked_for(rerun, more):
 
 def test_cells_are_counted_by_state_and_grouped_by_variant(tmp_path):
     result(CELLS[1]).save(tmp_path)
-    statuses = look(CELLS, {CELLS[2]: "no"}, tmp_path)
+    statuses = look((*CELLS[:2], replace(CELLS[2], unavailable="no"), *CELLS[3:]), tmp_path)
 
     assert count(statuses) == {State.DONE: 1, State.MISSING: 4, State.UNAVAILABLE: 1}
     assert list(by_variant(statuses)) == [
@@ -180,7 +183,7 @@ def test_cells_are_counted_by_state_and_grouped_by_variant(tmp_path):
         ("method=d*,seed=1", 2),
         ("seed=0,seed=1", 6),
         ("method=dqn, method=random ,seed=1", 2),
-        ("scenario=prisoner,place=prisoner,label=default,preset=default,variant=d?n", 4),
+        ("scenario=prisoner,task=prisoner,label=default,preset=default,variant=d?n", 4),
     ],
 )
 def test_a_selection_keeps_the_cells_that_match_every_key(only, n):
@@ -194,7 +197,7 @@ def test_a_selection_keeps_the_cells_that_match_every_key(only, n):
         ("method", "'method' is not key=pattern"),
         ("", "is not key=pattern"),
         ("seed=7", "matches no cell"),
-        ("place=jungle,n_agents=40", "'n_agents=40' is not key=pattern"),
+        ("task=jungle,n_agents=40", "'n_agents=40' is not key=pattern"),
     ],
 )
 def test_a_wrong_selection_is_refused_with_a_remedy(only, says):

@@ -1,6 +1,7 @@
 """Every cell of a grid is accounted for; only done runs give figures."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -20,14 +21,8 @@ from harness.results.result import result_path
 from support import recorded
 
 
-def grid(*cells, unavailable=None):
-    return Grid(
-        name="trial",
-        description="a trial",
-        tuning=False,
-        cells=cells,
-        unavailable=unavailable or {},
-    )
+def grid(*cells):
+    return Grid(name="trial", description="a trial", tuning=False, cells=cells)
 
 
 def fail(cell, folder, mark=None):
@@ -122,13 +117,13 @@ def test_a_failure_of_other_settings_no_longer_counts(tmp_path):
 
 
 def test_what_is_not_there_is_missing_and_what_cannot_be_is_unavailable(tmp_path):
-    cell, later = recorded.cell(), recorded.cell("qmix")
+    cell, later = recorded.cell(), replace(recorded.cell("qmix"), unavailable="too many agents")
 
-    runs = load_runs(grid(cell, later, unavailable={later: "not built yet"}), tmp_path)
+    runs = load_runs(grid(cell, later), tmp_path)
 
     assert [(run.state, run.reason) for run in runs] == [
         (State.MISSING, ""),
-        (State.UNAVAILABLE, "not built yet"),
+        (State.UNAVAILABLE, "too many agents"),
     ]
 
 
@@ -144,7 +139,7 @@ def test_tables_are_tidy(tmp_path):
     assert len(curves) == recorded.EVALUATIONS * 3  # three metrics
     last = curves[curves["metric"] == "return"].iloc[-1].to_dict()
     assert last == {
-        "place": "prisoner",
+        "task": "prisoner",
         "label": "paper",
         "method": "fixed_ltos",
         "variant": "fixed_ltos,selfishness=0.3,paper",
@@ -178,7 +173,7 @@ def test_fields_are_spelled_as_in_the_name_of_the_cell():
     assert written_fields(cell) == ["hidden=64x64", "init=he"]
 
 
-def test_a_place_with_its_own_budget_is_found(tmp_path):
+def test_a_task_with_its_own_budget_is_found(tmp_path):
     budget = Budget(episodes=10, steps=10, evaluations=2, evaluation_episodes=1)
     cell = recorded.cell(budget=budget)
     path = recorded.result(cell).save(tmp_path / "trial")

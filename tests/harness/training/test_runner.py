@@ -8,7 +8,7 @@ import torch
 
 from harness.config.cell import Budget, Cell
 from harness.training import loop as runner
-from harness.training.loop import Training, run_cell
+from harness.training.loop import Training
 from methods import METHODS
 from methods.reference import RandomPolicy
 from scenarios import SCENARIOS
@@ -50,7 +50,7 @@ class Spy(RandomPolicy):
 def _spy_on_a_line(monkeypatch):
     monkeypatch.setattr(runner, "SCENARIOS", {**SCENARIOS, "line": Line})
     monkeypatch.setattr(runner, "METHODS", {**METHODS, "random": Spy, "asleep": RandomPolicy})
-    monkeypatch.setattr(runner, "load_config", lambda cell: METHODS["random"].Config())
+    monkeypatch.setattr(Cell, "config", METHODS["random"].Config())
 
 
 def cell(*, method="random", seed=0, **budget):
@@ -137,7 +137,7 @@ def test_traces_are_summed_up_and_the_last_evaluation_keeps_them():
 
 
 def test_who_does_not_learn_is_evaluated_once_and_not_trained():
-    (row,) = run_cell(cell(method="asleep"))
+    (row,) = finish(Training(cell(method="asleep")))
 
     assert (row["evaluation"], row["episode"], row["step"]) == (1, 0, 0)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 
 import harness.training.worker
@@ -15,8 +16,8 @@ from harness.config.grid import Grid
 from harness.results.files import CellFiles, Failure, StorageError
 from harness.results.index import final_table, load_runs
 from harness.results.result import RunResult, load_result
-from harness.training.loop import Training, run_cell
-from harness.training.worker import work
+from harness.training.loop import Training
+from harness.training.worker import run_cell, work
 from methods import METHODS
 from support.recorded import cell
 
@@ -64,7 +65,9 @@ def test_a_cell_leaves_its_result_its_policy_and_nothing_else_but_the_lock(tmp_p
 
 
 def test_the_result_is_what_the_training_loop_returned(tmp_path):
-    rows = run_cell(short())
+    training, rows = Training(short()), []
+    while not training.done:
+        rows.append(training.advance())
 
     work(short(), tmp_path, 1e9, never)
 
@@ -73,6 +76,20 @@ def test_the_result_is_what_the_training_loop_returned(tmp_path):
     assert [row["train"] for row in result.curve] == [row["train"] for row in rows]
     assert np.shape(result.episodes["return"]) == (8, 2)
     assert result.fingerprint == short().fingerprint
+
+
+@pytest.mark.parametrize("method", ["dqn", "ltos", "random"])
+def test_a_cell_computed_in_this_process_has_the_result_of_a_worker(tmp_path, method):
+    of = short(method)
+    work(of, tmp_path, 1e9, never)
+    n_threads = torch.get_num_threads()
+
+    result = run_cell(of)
+
+    result.save(tmp_path / "read")  # as JSON, which knows no tuples
+    assert identical(load(tmp_path / "read", of), load(tmp_path, of))
+    assert result.provenance["cpu_s"] > 0
+    assert torch.get_num_threads() == n_threads
 
 
 def test_a_result_says_where_it_comes_from_and_what_it_cost(whole):
@@ -304,7 +321,7 @@ def test_a_loss_that_is_not_finite_ends_the_cell_with_its_step_and_keeps_the_cur
     assert rows
     assert all(row["step"] < 60 for row in rows)
     assert not files.result.exists()
-    grid = Grid(name=tmp_path.name, description="", tuning=False, cells=(short(),), unavailable={})
+    grid = Grid(name=tmp_path.name, description="", tuning=False, cells=(short(),))
     assert final_table(load_runs(grid, tmp_path.parent)).empty
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.config.cell import Budget
-from harness.training.loop import run_cell
+from harness.training.worker import run_cell
 from harness.tuning.runner import Alone, crew
 from harness.tuning.scoring import late_mean, score
 from support.recorded import cell
@@ -36,7 +36,7 @@ def test_a_figure_that_is_not_finite_is_no_score():
 def test_a_run_is_trained_as_any_cell_and_charged_its_steps():
     of = cell("dqn", seed=1000, budget=SHORT)
 
-    outcome, curve = score(of, lambda: False), run_cell(of)
+    outcome, curve = score(of, lambda: False), run_cell(of).curve
 
     assert outcome is not None
     assert outcome.value == late_mean(curve, "return")

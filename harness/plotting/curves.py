@@ -1,0 +1,73 @@
+"""Learning curves of a table of results, for notebooks."""
+
+from itertools import count
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.plotting.draw import method_style, sweep_style
+
+_WIDTH, _HEIGHT = 5.2, 3.2  # [inch] of an axes with its legend
+_COLUMNS = 2
+_VARIANT = ["method", "variant", "label"]
+
+
+def plot_curves(frame: pd.DataFrame) -> Figure:
+    """Draw learning curves: axes per task and metric, a line per variant, as in reports.
+
+    Args:
+        frame: Rows of ``harness.load_results``, all or some of them.
+
+    Returns:
+        Mean over the seeds, in a band from the smallest to the largest of them, over the training
+        episodes; what was evaluated once, as it does not learn, is a horizontal line.
+
+    Raises:
+        ValueError: The table has no rows.
+    """
+    panels = list(frame.groupby(["task", "metric"], sort=False))
+    if not panels:
+        raise ValueError("there is nothing to draw: the table has no rows")
+    columns = min(_COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows), layout="constrained")
+    for n, ((task, metric), part) in enumerate(panels, start=1):
+        axes = figure.add_subplot(rows, columns, n)
+        _draw(axes, part)
+        axes.set_title(str(task), loc="left")
+        axes.set_xlabel("training episodes")
+        axes.set_ylabel(str(metric))
+        axes.legend(fontsize="small", frameon=False)
+    return figure
+
+
+def _draw(axes: Axes, part: pd.DataFrame) -> None:
+    seen, fresh = set[str](), count()
+    labels = part["label"].nunique()
+    for (method, variant, label), runs in part.groupby(_VARIANT, sort=False):
+        # A method has its own style everywhere; its further variants take the next of a list.
+        style = sweep_style(next(fresh)) if method in seen else method_style(str(method))
+        seen.add(str(method))
+        name = (
+            f"{variant} ({label})"
+            if labels > 1 and str(label) not in str(variant)
+            else str(variant)
+        )
+        by_evaluation = runs.groupby("evaluation")
+        x, mean = by_evaluation["episode"].mean(), by_evaluation["value"].mean()
+        if len(x) == 1:
+            axes.axhline(mean.iloc[0], color=style.color, linestyle=style.dash, label=name)
+            continue
+        least, most = by_evaluation["value"].min(), by_evaluation["value"].max()
+        axes.fill_between(x, least, most, color=style.color, alpha=0.13, linewidth=0)
+        axes.plot(
+            x,
+            mean,
+            color=style.color,
+            linestyle=style.dash,
+            marker=style.marker,
+            markevery=max(len(x) // 8, 1),
+            markersize=4.5,
+            label=name,
+        )

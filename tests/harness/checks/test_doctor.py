@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from harness.training.threads import ONE_THREAD
 
 from harness.__main__ import main
 from harness.checks import installation as doctor
 from harness.checks.installation import mark, play_scenario, train_method
 from harness.checks.subject import find_method, find_scenario
 from harness.errors import ConfigurationError
+from harness.training import ONE_THREAD
 from harness.training.pool import Workers
 
 SCENARIO = '''"""A scenario of a user's."""

@@ -70,7 +70,7 @@ class Method(ABC):
         parameters: ``shared`` or ``per_agent``, where Config leaves no choice; else ``-``.
         centralized: Whether acting or learning needs more than neighbors exchange.
         hops: How many edges away current information may come from when agent i acts; the
-            laws in ``harness.checks.base`` hold every method to it bit for bit.
+            checks in ``harness.checks`` see to it bit for bit.
     """
 
     Config: ClassVar[type[Any]]

@@ -1,16 +1,16 @@
-"""Laws that every registered method obeys; a new one is under test as soon as it has a name.
+"""Checks that every registered method passes; a new one is under test as soon as it has a name.
 
-The laws themselves are in ``harness.checks``, so that `doctor` can hold a user's method to them.
-They are checked on toy scenarios (``Line``) with small networks that learn from the first episode
+The checks themselves are in ``harness.checks``, so that `doctor` can run them on a user's method.
+They look at it on toy scenarios (``Line``) with small networks that learn from the first episode
 on.
 """
 
 import numpy as np
 import pytest
 
-from harness.checks.acting import be_local
+from harness.checks.acting import require_local
 from harness.checks.base import NotApplicable
-from harness.checks.registry import METHOD_LAWS
+from harness.checks.registry import METHOD_CHECKS
 from harness.checks.subject import probe, registered_method, train
 from harness.config.cell import Budget, Cell
 from harness.config.hparams import PRESETS, build_config
@@ -26,26 +26,26 @@ SCORES_ARE_LOGITS = {  # their critics are looked at in tests of their own
 }  # fmt: skip
 LEARNERS = [name for name in EVERY if METHODS[name].learns]
 SHARING_REWARDS = [name for name in EVERY if METHODS[name].share_out is not Method.share_out]
-ALLOWED = [law for law in METHOD_LAWS if law.startswith("it_plays_allowed_actions")]
+ALLOWED = [check for check in METHOD_CHECKS if check.startswith("it_plays_allowed_actions")]
 
 
-def hold(name, law, preset="default"):
+def run(name, check, preset="default"):
     try:
-        METHOD_LAWS[law](registered_method(name, preset))
+        METHOD_CHECKS[check](registered_method(name, preset))
     except NotApplicable as reason:
         pytest.skip(f"{name}: {reason}")
 
 
-@pytest.mark.parametrize("law", METHOD_LAWS)
+@pytest.mark.parametrize("check", METHOD_CHECKS)
 @pytest.mark.parametrize("name", EVERY)
-def test_it_obeys(name, law):
-    hold(name, law)
+def test_it_passes(name, check):
+    run(name, check)
 
 
-@pytest.mark.parametrize("law", ALLOWED)
+@pytest.mark.parametrize("check", ALLOWED)
 @pytest.mark.parametrize("name", EVERY)
-def test_it_obeys_at_the_settings_of_its_paper(name, law):
-    hold(name, law, "paper")
+def test_it_passes_at_the_settings_of_its_paper(name, check):
+    run(name, check, "paper")
 
 
 @pytest.mark.parametrize("preset", [p for p in PRESETS if p != "tuned"])
@@ -84,7 +84,7 @@ def test_who_shares_nothing_is_heard_only_by_listeners(name):
     train(method, scenario, episodes=3)
     ts = scenario.reset(np.random.default_rng(4))
 
-    be_local(method, ts, ts.graph)
+    require_local(method, ts, ts.graph)
 
 
 @pytest.mark.parametrize("name", sorted({*LEARNERS} - SCORES_ARE_LOGITS))

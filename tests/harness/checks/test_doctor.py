@@ -81,7 +81,7 @@ def call(tmp_path, monkeypatch, capsys):
     return call
 
 
-def test_a_scenario_of_the_users_is_held_to_the_laws(call):
+def test_a_scenario_of_the_users_is_checked(call):
     code, out, log = call("--scenario", "my_scenario:Mine")
 
     assert code == 0, log
@@ -89,15 +89,15 @@ def test_a_scenario_of_the_users_is_held_to_the_laws(call):
     assert "no faults" in out
 
 
-def test_a_broken_scenario_ends_with_the_law_and_the_reason(call):
+def test_a_broken_scenario_ends_with_the_check_and_the_reason(call):
     code, out, _ = call("--scenario", "my_scenario:Late")
 
     assert code == 3
-    assert "violated       nothing is earned by a reset: a reward is not 0 after a reset\n" in out
+    assert "failed         nothing is earned by a reset: a reward is not 0 after a reset\n" in out
     assert "1 fault" in out
 
 
-def test_a_method_of_the_users_is_held_to_the_laws(call):
+def test_a_method_of_the_users_is_checked(call):
     code, out, _ = call("--method", "my_method:Mine", "--json")
 
     answer = json.loads(out)
@@ -155,7 +155,7 @@ def test_a_method_has_its_hyperparameters_from_defaults_and_the_file_beside_it(c
             "[default.all]\nstp = 0.5\n",
             r"my_method\.toml \[default\.all\]: unknown key 'stp'.*step",
         ),
-        ("[default", r"my_method\.toml: no valid TOML"),
+        ("[default", r"my_method\.toml: not valid TOML"),
     ],
 )
 def test_a_wrong_file_beside_a_method_is_named(call, tmp_path, text, says):

@@ -17,6 +17,8 @@ from harness.checks.subject import find_method, find_scenario
 from harness.errors import ConfigurationError
 from harness.training import ONE_THREAD
 from harness.training.pool import Workers
+from methods import METHODS
+from scenarios import SCENARIOS
 
 SCENARIO = '''"""A scenario of a user's."""
 from scenarios.prisoner import Prisoner
@@ -187,6 +189,10 @@ def test_another_release_than_that_of_the_results_is_a_note(tmp_path, monkeypatc
     assert "ruff" not in found
 
 
+def test_the_list_of_releases_is_found_in_a_checkout():
+    assert doctor.RESULTS_RELEASES.exists()
+
+
 def test_without_the_list_of_releases_that_is_a_note(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "RESULTS_RELEASES", tmp_path / "constraints.txt")
 
@@ -231,8 +237,8 @@ class Team(Workers):
 
 @pytest.fixture
 def _few(monkeypatch):
-    monkeypatch.setattr(doctor, "SCENARIOS", {"prisoner": None})
-    monkeypatch.setattr(doctor, "METHODS", {"dqn": None})
+    monkeypatch.setattr(doctor, "SCENARIOS", {"prisoner": SCENARIOS["prisoner"]})
+    monkeypatch.setattr(doctor, "METHODS", {"dqn": METHODS["dqn"]})
 
 
 @pytest.mark.usefixtures("_few")
@@ -282,9 +288,9 @@ def test_a_worker_that_does_not_start_is_a_fault():
 
 @pytest.mark.slow
 def test_the_whole_command_with_real_workers(call, monkeypatch, tmp_path):
-    few = {"dqn": None, "ltos": None}
+    few = {name: METHODS[name] for name in ("dqn", "ltos")}
     monkeypatch.setattr(doctor, "METHODS", few)
-    some = {"prisoner": None, "routing": None, "pettingzoo": None}
+    some = {name: SCENARIOS[name] for name in ("prisoner", "routing", "pettingzoo")}
     monkeypatch.setattr(doctor, "SCENARIOS", some)
 
     code, out, log = call("--json")

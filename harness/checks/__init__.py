@@ -1,1 +1,1 @@
-"""Checks that every scenario and every method passes, for tests and for `doctor`."""
+"""The contracts of scenarios and methods as code, for tests and for `doctor`."""

@@ -1,4 +1,4 @@
-"""What holds of every method's acting: what it may know, what it may do, what it draws from.
+"""What is true of every method as it acts: what it may know and do, what it draws from.
 
 Scores are compared, not actions: argmax hides faults.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int64
 
-from harness.checks.base import LawBroken, NotApplicable, require
+from harness.checks.base import NotApplicable, require
 from harness.checks.scenario import allowed
 from harness.checks.subject import Graph, Subject, alike, train
 from methods.base import Method
@@ -31,7 +31,7 @@ def scores_are_pure(subject: Subject) -> None:
 
 
 def scores_are_finite_one_per_agent_and_action(subject: Subject) -> None:
-    """In float32; of what is forbidden, which there is nothing of here, they may say anything."""
+    """In float32. Nothing is forbidden here: of what is, scores may say anything."""
     method, scenario = subject.made()
     scores = method.scores(scenario.reset(np.random.default_rng(0)))
     wanted = f"float32 {(scenario.spec.n_agents, scenario.spec.n_actions)}"
@@ -54,14 +54,14 @@ def nobody_knows_more_than_hops_allow(subject: Subject, graph: Graph) -> None:
         raise NotApplicable("it declares that it knows the whole graph")
     train(method, scenario, episodes=3)
     ts = scenario.reset(np.random.default_rng(4))
-    be_local(method, ts, ts.graph | ts.graph.T)
+    require_local(method, ts, ts.graph | ts.graph.T)
 
 
-def be_local(method: Method, ts: Timestep, edges: Bool[np.ndarray, "agents agents"]) -> None:
-    """Hold a method to its ``hops`` over the given edges.
+def require_local(method: Method, ts: Timestep, edges: Bool[np.ndarray, "agents agents"]) -> None:
+    """Require that what is more than ``hops`` edges away moves no agent's scores.
 
     Raises:
-        LawBroken: An agent's scores move with what is farther away.
+        CheckFailed: It moves those of the agent that the message names.
     """
     reach = np.linalg.matrix_power(edges.astype(np.int64), method.hops) > 0
     require(not reach.all(axis=1).any(), "everybody sees everybody: nothing is tested")
@@ -69,8 +69,8 @@ def be_local(method: Method, ts: Timestep, edges: Bool[np.ndarray, "agents agent
     for i, known in enumerate(reach):
         elsewhere = np.where(known[:, None], ts.obs, np.float32(7.0))
         changed = method.scores(dataclasses.replace(ts, obs=elsewhere))
-        if not np.array_equal(changed[i], scores[i]):
-            raise LawBroken(f"agent {i} knows what is more than {method.hops} hops away")
+        same = np.array_equal(changed[i], scores[i])
+        require(same, f"agent {i} knows what is more than {method.hops} hops away")
 
 
 def with_shared_parameters_agents_are_exchangeable(subject: Subject, graph: Graph) -> None:
@@ -90,7 +90,7 @@ def with_shared_parameters_agents_are_exchangeable(subject: Subject, graph: Grap
 
 
 def it_plays_allowed_actions(subject: Subject, *, explore: bool) -> None:
-    """One per agent, while it learns."""
+    """One per agent and step, over four episodes of learning."""
     method, scenario = subject.made(masked=True, max_steps=15)
     rng = np.random.default_rng(0)
     for episode in range(4):
@@ -117,7 +117,7 @@ def exploration_draws_from_the_stream_it_is_given(subject: Subject) -> None:
 
 
 def traces_have_one_row_per_agent(subject: Subject) -> None:
-    """And are finite."""
+    """Every trace is finite and has a row for each agent."""
     method, scenario = subject.made()
     ts = scenario.reset(np.random.default_rng(0))
     method.act(ts, np.random.default_rng(0), explore=False)

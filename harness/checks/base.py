@@ -1,7 +1,8 @@
-"""Laws that every scenario and every method obeys, for tests and for `doctor`.
+"""What a check is, and how checks are run.
 
-A law is a function of what is under it; its name is a sentence. It raises ``LawBroken`` with the
-reason, and ``NotApplicable`` where it has nothing to say.
+A check is a function of what it looks at, and its name is a sentence that should be true of it. It
+raises ``CheckFailed`` with the reason where it is not, and ``NotApplicable`` where the sentence
+says nothing.
 """
 
 import traceback
@@ -16,12 +17,12 @@ Build: TypeAlias = Callable[[], Scenario]
 T = TypeVar("T")
 
 
-class LawBroken(AssertionError):  # noqa: N818  # says what happened
-    """A law does not hold; the message says where."""
+class CheckFailed(AssertionError):  # noqa: N818  # says what happened
+    """The sentence of a check is not true; the message says where."""
 
 
 class NotApplicable(Exception):  # noqa: N818  # likewise
-    """A law has nothing to say about this one; the message says why."""
+    """A check has nothing to say about this one; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +30,35 @@ class Finding:
     """What was looked at and how it is.
 
     Attributes:
-        name: What; of a law its sentence.
-        verdict: ``ok``, ``failed`` or, of a law, ``violated``; ``note`` is worth knowing and no
-            fault.
+        name: What; of a check its sentence.
+        verdict: ``failed`` is a fault, ``note`` is worth knowing and none.
         detail: What was found, or why.
     """
 
     name: str
-    verdict: Literal["ok", "note", "failed", "violated", "not applicable"]
+    verdict: Literal["ok", "note", "failed", "not applicable"]
     detail: str = ""
 
 
-def check(laws: Mapping[str, Callable[[T], None]], subject: T) -> Iterator[Finding]:
-    """Hold something to laws, one after the other."""
-    for name, law in laws.items():
+def run_checks(checks: Mapping[str, Callable[[T], None]], subject: T) -> Iterator[Finding]:
+    """Run checks, one after the other; an error of any kind that they meet is a fault."""
+    for name, check in checks.items():
         sentence = name.replace("_", " ")
         try:
-            law(subject)
+            check(subject)
         except NotApplicable as error:
             yield Finding(sentence, "not applicable", str(error))
-        except LawBroken as error:
-            yield Finding(sentence, "violated", str(error))
+        except CheckFailed as error:
+            yield Finding(sentence, "failed", str(error))
         except Exception as error:  # whatever a plugin may raise where it should not
-            yield Finding(sentence, "violated", f"{type(error).__name__}: {error} ({_at(error)})")
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(last.filename).name}, line {last.lineno}"
+            yield Finding(sentence, "failed", f"{type(error).__name__}: {error} ({where})")
         else:
             yield Finding(sentence, "ok")
 
 
 def require(holds: object, why: str) -> None:
-    """Raise ``LawBroken`` unless something holds."""
+    """Raise ``CheckFailed`` unless something holds."""
     if not holds:
-        raise LawBroken(why)
-
-
-def _at(error: BaseException) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(last.filename).name}, line {last.lineno}"
+        raise CheckFailed(why)

@@ -1,4 +1,4 @@
-"""Looks after what results rest on: versions, folders, workers, and computing the same twice."""
+"""Checks of what results rest on: versions, folders, workers, and computing the same twice."""
 
 import hashlib
 import multiprocessing
@@ -26,7 +26,7 @@ from scenarios import SCENARIOS
 from scenarios.jungle import kernels
 
 OLDEST_PYTHON = (3, 11)
-RESULTS_RELEASES = Path(__file__).parent.parent / "constraints.txt"
+RESULTS_RELEASES = Path(__file__).parents[2] / "constraints.txt"
 OPTIONAL = {
     "mlflow": "run --track, export --format mlflow",
     "pyarrow": "export --format parquet",
@@ -35,33 +35,21 @@ OPTIONAL = {
 
 
 def machine_checks(results: Path) -> Iterator[Finding]:
-    """Look at versions and folders."""
+    """Look at versions and folders, and make nothing.
+
+    Args:
+        results: Folder of the results of all grids; it may be missing, if it can be made.
+    """
     ok = sys.version_info >= OLDEST_PYTHON
     oldest = ".".join(map(str, OLDEST_PYTHON))
     detail = platform.python_version() + ("" if ok else f", needed is {oldest} or later")
     yield Finding("python", "ok" if ok else "failed", detail)
-    yield from _releases()
+    yield from _compare_releases()
     for name, use in OPTIONAL.items():
         version = installed_version(name)
         yield Finding(name, "ok" if version else "note", version or f"not installed; for {use}")
     yield _writable("results folder", results)
     yield _writable("kernel cache", Path(str(kernels.nearest.stats.cache_path)))
-
-
-def _releases() -> Iterator[Finding]:
-    """Compare installed packages with those that the committed results were made with."""
-    if not RESULTS_RELEASES.exists():
-        yield Finding(
-            "releases", "note", f"no {RESULTS_RELEASES.name}: not a checkout of the source"
-        )
-        return
-    lines = RESULTS_RELEASES.read_text().splitlines()
-    for name, _, wanted in (line.partition("==") for line in lines if "==" in line):
-        found = installed_version(name)
-        if found is not None:  # a user has no use for our tools
-            same = found.partition("+")[0] == wanted
-            more = "" if same else f"; the committed results were made with {wanted}"
-            yield Finding(name, "ok" if same else "note", found + more)
 
 
 def worker_checks(team: Workers) -> Iterator[Finding]:
@@ -89,9 +77,8 @@ def worker_facts() -> dict[str, Any]:
 def determinism_checks(team: Workers) -> Iterator[Finding]:
     """Let scenarios and methods run twice, once here and once in a worker process.
 
-    A scenario that is nothing without options is left out: `--scenario` holds one to the laws.
-
     Hashes of texts differ between the two processes, and so does what was imported and run before.
+    A scenario that is nothing without options is left out: `--scenario` checks one that has them.
     """
     torch.set_num_threads(1)  # as in the worker
     complete = [name for name in SCENARIOS if not required_options(name)]
@@ -101,37 +88,13 @@ def determinism_checks(team: Workers) -> Iterator[Finding]:
     ):
         there = {name: team.pool.schedule(run, args=(name,)) for name in names}
         for name, future in there.items():
-            yield _compare(f"{kind} {name}", partial(run, name), future)
-
-
-def _compare(name: str, run: Callable[[], list[str]], there: Future[list[str]]) -> Finding:
-    before = time.perf_counter()
-    try:
-        here, elsewhere = run(), there.result()
-    except Exception as error:  # a fault of what is under test is its result
-        return Finding(name, "failed", f"{type(error).__name__}: {error}")
-    if here == elsewhere:
-        return Finding(
-            name, "ok", f"two runs equal bit for bit, {time.perf_counter() - before:.1f} s"
-        )
-    first = next(n for n, (a, b) in enumerate(zip(here, elsewhere, strict=True)) if a != b)
-    return Finding(name, "failed", f"two runs differ, first in part {first + 1} of {len(here)}")
-
-
-def _writable(name: str, folder: Path) -> Finding:
-    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
-        return Finding(name, "ok", str(folder))
-    return Finding(name, "failed", f"{folder}: {place} cannot be written")
-
-
-EPISODES = 2
+            yield _compare_runs(f"{kind} {name}", partial(run, name), future)
 
 
 def play_scenario(name: str) -> list[str]:
-    """Play random actions; return a hash per episode of everything that was shown."""
+    """Play random actions; return a hash for each of two episodes, of all that was shown."""
     scenario, marks = SCENARIOS[name](), []
-    for seed in range(EPISODES):
+    for seed in range(2):
         steps = [shown(ts) for ts in episode(scenario, seed)]
         marks.append(mark([steps, dict(scenario.metrics())]))
     return marks
@@ -151,6 +114,41 @@ def mark(value: object) -> str:
     for part in _parts(value):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
+
+
+def _compare_releases() -> Iterator[Finding]:
+    """Compare installed packages with those that the committed results were made with."""
+    if not RESULTS_RELEASES.exists():
+        missing = f"no {RESULTS_RELEASES.name}: not a checkout of the source"
+        yield Finding("releases", "note", missing)
+        return
+    lines = RESULTS_RELEASES.read_text().splitlines()
+    for name, _, wanted in (line.partition("==") for line in lines if "==" in line):
+        found = installed_version(name)
+        if found is not None:  # a user has no use for our tools
+            same = found.partition("+")[0] == wanted
+            more = "" if same else f"; the committed results were made with {wanted}"
+            yield Finding(name, "ok" if same else "note", found + more)
+
+
+def _writable(name: str, folder: Path) -> Finding:
+    nearest = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return Finding(name, "ok", str(folder))
+    return Finding(name, "failed", f"{folder}: {nearest} cannot be written")
+
+
+def _compare_runs(name: str, run: Callable[[], list[str]], there: Future[list[str]]) -> Finding:
+    before = time.perf_counter()
+    try:
+        here, elsewhere = run(), there.result()
+    except Exception as error:  # a fault of what is under test is its result
+        return Finding(name, "failed", f"{type(error).__name__}: {error}")
+    if here == elsewhere:
+        took = f"two runs equal bit for bit, {time.perf_counter() - before:.1f} s"
+        return Finding(name, "ok", took)
+    first = next(n for n, (a, b) in enumerate(zip(here, elsewhere, strict=True)) if a != b)
+    return Finding(name, "failed", f"two runs differ, first in part {first + 1} of {len(here)}")
 
 
 def _parts(value: object) -> list[bytes]:

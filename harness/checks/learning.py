@@ -1,4 +1,4 @@
-"""What holds of every method's learning: it repeats itself bit for bit, and says what it is."""
+"""What is true of every method as it learns: it repeats itself bit for bit, and says what it is."""
 
 import dataclasses
 import inspect
@@ -49,7 +49,7 @@ def every_seed_is_a_sample_of_its_own(subject: Subject) -> None:
 
     Networks differ from the start; tables start empty and differ by what they meet.
     """
-    only_learners(subject)
+    _require_learner(subject)
     learned = set()
     for seed in range(5):
         method, scenario = subject.made(seed=seed)
@@ -76,8 +76,8 @@ def evaluation_leaves_training_alone(subject: Subject) -> None:
 
 
 def it_learns(subject: Subject) -> None:
-    """Training changes scores: the other laws would hold of a method that does nothing."""
-    only_learners(subject)
+    """Training changes scores: a method that does nothing would pass the other checks."""
+    _require_learner(subject)
     method, scenario = subject.made()
     before = probe(method, scenario)
     train(method, scenario, episodes=8)
@@ -105,7 +105,7 @@ def save_and_load_continue_bit_for_bit(subject: Subject, graph: Graph) -> None:
 
 def its_figures_are_finite_and_some_are_reported(subject: Subject) -> None:
     """``observe`` returns what is worth plotting."""
-    only_learners(subject)
+    _require_learner(subject)
     method, scenario = subject.made()
     figures = train(method, scenario, episodes=10)
     require(any(figures), "10 episodes report nothing")
@@ -113,11 +113,6 @@ def its_figures_are_finite_and_some_are_reported(subject: Subject) -> None:
     require(not odd, f"{', '.join(sorted(odd))}: not finite")
 
 
-def only_learners(subject: Subject) -> None:
-    """Let a law pass by what does not learn.
-
-    Raises:
-        NotApplicable: It does not.
-    """
+def _require_learner(subject: Subject) -> None:
     if not subject.method.learns:
         raise NotApplicable("it does not learn")

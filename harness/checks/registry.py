@@ -1,4 +1,4 @@
-"""The laws by name; a law with variants stands there once for each."""
+"""All checks by name; one with variants stands here once for each."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -8,10 +8,10 @@ from harness.checks import acting, learning, scenario
 from harness.checks.base import Build
 from harness.checks.subject import Subject
 
-SCENARIO_LAWS: Mapping[str, Callable[[Build], None]] = MappingProxyType(
+SCENARIO_CHECKS: Mapping[str, Callable[[Build], None]] = MappingProxyType(
     {
-        law.__name__: law
-        for law in (
+        check.__name__: check
+        for check in (
             scenario.it_is_a_scenario_and_describes_itself,
             scenario.the_bound_is_better_than_the_floor,
             scenario.timesteps_keep_the_contract,
@@ -40,10 +40,10 @@ SCENARIO_LAWS: Mapping[str, Callable[[Build], None]] = MappingProxyType(
     }
 )
 
-METHOD_LAWS: Mapping[str, Callable[[Subject], None]] = MappingProxyType(
+METHOD_CHECKS: Mapping[str, Callable[[Subject], None]] = MappingProxyType(
     {
-        law.__name__: law
-        for law in (
+        check.__name__: check
+        for check in (
             learning.it_describes_itself,
             learning.it_says_what_it_costs,
             acting.scores_are_finite_one_per_agent_and_action,
@@ -64,8 +64,8 @@ METHOD_LAWS: Mapping[str, Callable[[Subject], None]] = MappingProxyType(
         for how in ("exploring", "greedy")
     }
     | {
-        f"{law.__name__}, {graph} graph": partial(law, graph=graph)
-        for law in (
+        f"{check.__name__}, {graph} graph": partial(check, graph=graph)
+        for check in (
             acting.nobody_knows_more_than_hops_allow,
             acting.with_shared_parameters_agents_are_exchangeable,
             learning.save_and_load_continue_bit_for_bit,

@@ -1,9 +1,12 @@
-"""The smallest scenario that still has everything the laws of methods are about."""
+"""What checks look at: scenarios and methods by name, and the toy scenario that methods play.
+
+``Line`` is the smallest scenario that still has everything the checks of methods are about; on it,
+small networks learn from the first episode on.
+"""
 
 import dataclasses
 import importlib
 import inspect
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +21,7 @@ from harness.checks.base import Build
 from harness.config.cell import Budget, Cell
 from harness.config.hparams import build_config, preset_values
 from harness.config.scenario import required_options
-from harness.config.toml import Named, Value, frozen
+from harness.config.toml import Named, Value, frozen, read_toml
 from harness.errors import ConfigurationError, nearest
 from harness.training.loop import Training, make_method
 from methods import METHODS
@@ -30,6 +33,20 @@ from scenarios.base import Actions, Metric, Policy, Scenario, Spec, Timestep, ch
 N_FEATURES = 4
 N_ACTIONS = 3
 N_STATES = 5
+_SMALL: Mapping[str, Value] = {  # where a method has such a field, also as high_level_sample_size
+    "hidden": (8,),
+    "capacity": 40,
+    "rollout": 10,
+    "warm_up": 8,
+    "start": 10,
+    "update_every": 1,
+    "updates": 1,
+    "sample_size": 8,
+    "batch_size": 4,
+    "share_interval": 2,
+}
+Graph: TypeAlias = Literal["path", "drawn"]  # fixed and undirected, or directed and changing
+BUDGET = Budget(episodes=12, steps=0, evaluations=4, evaluation_episodes=2)
 
 
 class Line:
@@ -48,7 +65,7 @@ class Line:
         n_features: Length of an observation.
     """
 
-    description: ClassVar[str] = "agents in a row, for laws and tests"
+    description: ClassVar[str] = "agents in a row, for checks and tests"
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = False
     metric_info: ClassVar[Mapping[str, Metric]] = {
@@ -155,29 +172,13 @@ def graph_of_slots(
     return graph
 
 
-SMALL: Mapping[str, Value] = {  # where a method has such a field, also as high_level_sample_size
-    "hidden": (8,),
-    "capacity": 40,
-    "rollout": 10,
-    "warm_up": 8,
-    "start": 10,
-    "update_every": 1,
-    "updates": 1,
-    "sample_size": 8,
-    "batch_size": 4,
-    "share_interval": 2,
-}
-Graph: TypeAlias = Literal["path", "drawn"]  # fixed and undirected, or directed and changing
-BUDGET = Budget(episodes=12, steps=0, evaluations=4, evaluation_episodes=2)
-
-
 class NoToy(ValueError):  # noqa: N818  # says what is wrong
     """A method can play none of the toy scenarios."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A method under the laws.
+    """A method to be checked.
 
     Attributes:
         method: Its class.
@@ -208,7 +209,7 @@ class Subject:
             if chosen.get("n_neighbors") is not None:
                 chosen["n_neighbors"] = min(chosen["n_neighbors"], n_agents - 1)
             scenario = Line(**chosen)
-            config = self.configure(self.small_fields(scenario, more or {}))
+            config = self.configure(self._small_fields(scenario, more or {}))
             if self.method.unsuitable(scenario.spec, config) is None:
                 return make_method(self.method, config, seed, scenario), scenario
         raise NoToy(f"it can play no toy scenario: {sizes} agents were tried")
@@ -228,57 +229,18 @@ class Subject:
         )
         return Training(cell, (scenario, method))
 
-    def small_fields(self, scenario: Scenario, more: Mapping[str, Value]) -> Named:
+    def _small_fields(self, scenario: Scenario, more: Mapping[str, Value]) -> Named:
         """Return fields that make the method small and quick to learn, where it has them."""
         fields = {
             field: small
             for field, value in self.values.items()
-            for end, small in SMALL.items()
+            for end, small in _SMALL.items()
             if (field == end or field.endswith(f"_{end}")) and type(value) is type(small)
         }
         if issubclass(self.method, Reference):
             fields["policy"] = next(iter(scenario.references()))
         more = {field: value for field, value in more.items() if field in self.values}
         return tuple(sorted((fields | more).items()))
-
-
-def train(
-    method: Method,
-    scenario: Scenario,
-    episodes: int,
-    world: int | np.random.Generator = 1,
-    act: int | np.random.Generator = 2,
-) -> list[dict[str, float]]:
-    """Play training episodes as the runner does; return what was reported at each step."""
-    world, act = np.random.default_rng(world), np.random.default_rng(act)
-    figures = []
-    for _ in range(episodes):
-        ts = scenario.reset(world)
-        while not ts.last:
-            actions = method.act(ts, act, explore=True)
-            next_ts = scenario.step(actions)
-            figures.append(dict(method.observe(ts, actions, next_ts)))
-            ts = next_ts
-    return figures
-
-
-def probe(
-    method: Method, scenario: Scenario, n: int = 3
-) -> Float32[np.ndarray, "n agents actions"]:
-    """Return the scores at a few first timesteps."""
-    rng = np.random.default_rng(99)
-    return np.stack([method.scores(scenario.reset(rng)) for _ in range(n)])
-
-
-def alike(a: object, b: object) -> bool:
-    """Say whether two states are equal bit for bit."""
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(alike(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(alike, a, b))
-    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        return a.dtype == b.dtype and torch.equal(a, b)
-    return type(a) is type(b) and a == b
 
 
 def registered_method(name: str, preset: str = "default") -> Subject:
@@ -328,7 +290,50 @@ def find_method(name: str) -> Subject:
         missing = ", ".join(sorted(method.__abstractmethods__))
         raise ConfigurationError(f"--method {name}: lacks {missing}")
     values = _values(name, method)
-    return Subject(method=method, values=values, configure=partial(_configure, method, values))
+
+    def configure(fields: Named) -> Any:
+        return method.Config(**(values | dict(fields)))
+
+    return Subject(method=method, values=values, configure=configure)
+
+
+def train(
+    method: Method,
+    scenario: Scenario,
+    episodes: int,
+    world: int | np.random.Generator = 1,
+    act: int | np.random.Generator = 2,
+) -> list[dict[str, float]]:
+    """Play training episodes as the runner does; return what was reported at each step."""
+    world, act = np.random.default_rng(world), np.random.default_rng(act)
+    figures = []
+    for _ in range(episodes):
+        ts = scenario.reset(world)
+        while not ts.last:
+            actions = method.act(ts, act, explore=True)
+            next_ts = scenario.step(actions)
+            figures.append(dict(method.observe(ts, actions, next_ts)))
+            ts = next_ts
+    return figures
+
+
+def probe(
+    method: Method, scenario: Scenario, n: int = 3
+) -> Float32[np.ndarray, "n agents actions"]:
+    """Return the scores at a few first timesteps."""
+    rng = np.random.default_rng(99)
+    return np.stack([method.scores(scenario.reset(rng)) for _ in range(n)])
+
+
+def alike(a: object, b: object) -> bool:
+    """Say whether two states are equal bit for bit."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(alike(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    return type(a) is type(b) and a == b
 
 
 def _imported(option: str, name: str, known: Iterable[str]) -> Any:
@@ -363,10 +368,7 @@ def _values(name: str, method: type[Method]) -> dict[str, Value]:
     values = {n: f.default for n, f in fields.items() if f.default is not dataclasses.MISSING}
     path = Path(inspect.getfile(method)).with_suffix(".toml")
     if path.exists():
-        try:
-            table = tomllib.loads(path.read_text()).get("default", {}).get("all", {})
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(f"{path}: no valid TOML: {error}") from None
+        table = read_toml(path, str(path)).get("default", {}).get("all", {})
         values |= {key: frozen(value) for key, value in table.items()}
     for key in values.keys() - fields.keys():
         raise ConfigurationError(
@@ -378,7 +380,3 @@ def _values(name: str, method: type[Method]) -> dict[str, Value]:
             f"{path}, or give the field a default"
         )
     return values
-
-
-def _configure(method: type[Method], values: Mapping[str, Value], fields: Named) -> Any:
-    return method.Config(**{**values, **dict(fields)})

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 Facts = Mapping[str, Mapping[str, Any]]
 
 WIDTH = 80  # no wider even where there is room: lines of parameters are for reading
-_STYLES = {"ok": "green", "failed": "bold red", "violated": "bold red"}
-_FAULTS = ("failed", "violated")
+_STYLES = {"ok": "green", "failed": "bold red"}
 
 KindArgument = Annotated[
     Literal["methods", "scenarios", "grids"] | None,
@@ -224,7 +223,7 @@ def doctor(
         style = _STYLES.get(finding.verdict, "")
         line = Text.assemble((f"{finding.verdict:<15}", style), finding.name)
         out.print(line.append(f": {finding.detail}" if finding.detail else ""), soft_wrap=True)
-    faults = sum(finding.verdict in _FAULTS for finding in found)
+    faults = sum(finding.verdict == "failed" for finding in found)
     if as_json:
         print_json({"faults": faults, "findings": [asdict(finding) for finding in found]})
     else:
@@ -246,14 +245,13 @@ def _check_installation(results: Path) -> "Iterator[Finding]":
 
 def _check_plugins(scenario: str | None, method: str | None) -> "Iterator[Finding]":
     """Check what is named; both are found before either is looked at."""
-    from harness.checks.base import check
-    from harness.checks.registry import METHOD_LAWS as METHOD_CHECKS
-    from harness.checks.registry import SCENARIO_LAWS as SCENARIO_CHECKS
+    from harness.checks.base import run_checks
+    from harness.checks.registry import METHOD_CHECKS, SCENARIO_CHECKS
     from harness.checks.subject import find_method, find_scenario
 
     build = None if scenario is None else find_scenario(scenario)
     subject = None if method is None else find_method(method)
     if build is not None:
-        yield from check(SCENARIO_CHECKS, build)
+        yield from run_checks(SCENARIO_CHECKS, build)
     if subject is not None:
-        yield from check(METHOD_CHECKS, subject)
+        yield from run_checks(METHOD_CHECKS, subject)

@@ -212,8 +212,7 @@ def export(
 def _to_mlflow(
     grid: "Grid", results: Path, runs: Sequence["Run"]
 ) -> tuple[dict[str, Any], list[str]]:
-    from harness.export.mlflow import Tracker, TrackingError, variant_family
-    from harness.export.mlflow_setup import INSTALL, installed
+    from harness.export.mlflow import INSTALL, Tracker, TrackingError, installed, variant_family
     from harness.results.index import done_by_variant
 
     if not installed():

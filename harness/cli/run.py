@@ -231,14 +231,14 @@ def status(
 
 def _tracks(results: Path) -> bool:
     """Say whether there is a tracker, where the user says nothing of it."""
-    from harness.export.mlflow_setup import in_use
+    from harness.export.mlflow import in_use
 
     return in_use(results)
 
 
 def _can_track(wanted: bool) -> bool:
     from harness.errors import ConfigurationError
-    from harness.export.mlflow_setup import INSTALL, installed
+    from harness.export.mlflow import INSTALL, installed
 
     if wanted and not installed():
         raise ConfigurationError(f"--track: MLflow is not installed: {INSTALL}")
@@ -261,7 +261,7 @@ def _view(
         if not track:
             yield view
             return
-        from harness.export.mlflow import Follower  # not needed by most runs
+        from harness.export.mlflow import Follower
 
         with Follower(view, grid, results) as follower:
             yield follower

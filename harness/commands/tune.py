@@ -21,8 +21,7 @@ from harness.commands.steps import steps
 from harness.commands.wishes import Wishes
 from harness.config.grid import Grid, load_grid, select
 from harness.errors import ConfigurationError
-from harness.export.mlflow import Tracker, TrackingError
-from harness.export.mlflow_setup import INSTALL, in_use, installed
+from harness.export.mlflow import INSTALL, Tracker, TrackingError, in_use, installed
 from harness.results.files import StorageError, check_writable
 from harness.training.pool import interrupts
 from harness.tuning.ledger import Row, write_preset

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness.config.grid import Grid
-from harness.export.mlflow import Tracker, seed_entry, variant_family
+from harness.export.mlflow import Tracker, variant_family
 from support.recorded import cell, result
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
@@ -19,14 +19,16 @@ POINTS = 1000
 def test_a_thousand_points_take_at_most_half_a_second(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     cells = [cell("dqn", seed=seed) for seed in range(4)]
-    grid = Grid(name="mine", description="", tuning=False, cells=tuple(cells), unavailable={})
+    grid = Grid(name="mine", description="", tuning=False, cells=tuple(cells))
     tracker = Tracker(grid, tmp_path)
     seconds = []
     for of in cells:
         run = long_run(of)
-        assert len(seed_entry("mine", run).points) >= POINTS
+        family = variant_family("mine", [run])
+        assert len(family.members[of.id].entry().points) >= POINTS
+        above = tracker._begin(family.above(), {})
         before = time.perf_counter()
-        tracker._put(variant_family("mine", [run]), [], "above")
+        tracker._put(family.members, [], above)
         seconds.append(time.perf_counter() - before)
 
     print([round(s, 3) for s in seconds])

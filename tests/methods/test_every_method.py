@@ -1,15 +1,16 @@
-"""What holds for every registered method; a new one is under test as soon as it has a name.
+"""Checks that every registered method passes; a new one is under test as soon as it has a name.
 
-The checks themselves are the harness's, so that `doctor` can hold a user's method to them. They
-are made on toy scenarios (``Line``) with small networks that learn from the first episodes on.
+The checks themselves are in ``harness.checks``, so that `doctor` can run them on a user's method.
+They look at it on toy scenarios (``Line``) with small networks that learn from the first episode
+on.
 """
 
 import numpy as np
 import pytest
-from harness.laws.acting_laws import be_local
 
+from harness.checks.acting import require_local
 from harness.checks.base import NotApplicable
-from harness.checks.registry import METHOD_LAWS
+from harness.checks.registry import METHOD_CHECKS
 from harness.checks.subject import probe, registered_method, train
 from harness.config.cell import Budget, Cell
 from harness.config.hparams import PRESETS, build_config
@@ -25,43 +26,43 @@ SCORES_ARE_LOGITS = {  # their critics are looked at in tests of their own
 }  # fmt: skip
 LEARNERS = [name for name in EVERY if METHODS[name].learns]
 SHARING_REWARDS = [name for name in EVERY if METHODS[name].share_out is not Method.share_out]
-ALLOWED = [check for check in METHOD_LAWS if check.startswith("it_plays_allowed_actions")]
+ALLOWED = [check for check in METHOD_CHECKS if check.startswith("it_plays_allowed_actions")]
 
 
-def hold(name, check, preset="default"):
+def run(name, check, preset="default"):
     try:
-        METHOD_LAWS[check](registered_method(name, preset))
+        METHOD_CHECKS[check](registered_method(name, preset))
     except NotApplicable as reason:
         pytest.skip(f"{name}: {reason}")
 
 
-@pytest.mark.parametrize("check", METHOD_LAWS)
+@pytest.mark.parametrize("check", METHOD_CHECKS)
 @pytest.mark.parametrize("name", EVERY)
-def test_it_obeys(name, check):
-    hold(name, check)
+def test_it_passes(name, check):
+    run(name, check)
 
 
 @pytest.mark.parametrize("check", ALLOWED)
 @pytest.mark.parametrize("name", EVERY)
-def test_it_obeys_at_the_settings_of_its_paper(name, check):
-    hold(name, check, "paper")
+def test_it_passes_at_the_settings_of_its_paper(name, check):
+    run(name, check, "paper")
 
 
 @pytest.mark.parametrize("preset", [p for p in PRESETS if p != "tuned"])
-@pytest.mark.parametrize("scenario_name", sorted(SCENARIOS))
+@pytest.mark.parametrize("place", sorted(SCENARIOS))
 @pytest.mark.parametrize("name", EVERY)
-def test_it_has_hyperparameters_for_every_scenario_it_suits(name, scenario_name, preset):
-    scenario = places.build(scenario_name)
+def test_it_has_hyperparameters_for_every_scenario_it_suits(name, place, preset):
+    scenario = places.build(place)
     fields = ()
     if name == "reference":
         fields = (("policy", next(iter(scenario.references()))),)
-    config = build_config(name, scenario_name, preset, fields)
+    config = build_config(name, place, preset, fields)
     unsuitable = METHODS[name].unsuitable(scenario.spec, config)
 
     if unsuitable is None:
         cell = Cell(
-            scenario=scenario_name,
-            options=places.options(scenario_name),
+            scenario=place,
+            options=places.options(place),
             method=name,
             fields=fields,
             preset=preset,
@@ -83,7 +84,7 @@ def test_who_shares_nothing_is_heard_only_by_listeners(name):
     train(method, scenario, episodes=3)
     ts = scenario.reset(np.random.default_rng(4))
 
-    be_local(method, ts, ts.graph)
+    require_local(method, ts, ts.graph)
 
 
 @pytest.mark.parametrize("name", sorted({*LEARNERS} - SCORES_ARE_LOGITS))

@@ -1,6 +1,6 @@
-"""Laws that hold in every registered scenario, and in the toy one the other laws rest on.
+"""Checks that every registered scenario passes, and the toy one that methods are checked on.
 
-The laws themselves are in ``harness.checks``, so that `doctor` can hold a user's scenario to them.
+The checks themselves are in ``harness.checks``, so that `doctor` can run them on a user's scenario.
 """
 
 import functools
@@ -10,23 +10,23 @@ import pytest
 
 import diary
 from harness.checks.base import NotApplicable
-from harness.checks.registry import SCENARIO_LAWS
+from harness.checks.registry import SCENARIO_CHECKS
 from scenarios import SCENARIOS
 from support import places
 from support.toys import Line
 
-LAW_ABIDING = {
+CHECKED = {
     **{name: functools.partial(places.build, name) for name in SCENARIOS},
     "toy line": Line,
     "toy drawn graph": functools.partial(Line, n_neighbors=2, masked=True),
 }
 
 
-@pytest.mark.parametrize("law", SCENARIO_LAWS)
-@pytest.mark.parametrize("name", sorted(LAW_ABIDING))
-def test_it_obeys(name, law):
+@pytest.mark.parametrize("check", SCENARIO_CHECKS)
+@pytest.mark.parametrize("name", sorted(CHECKED))
+def test_it_passes(name, check):
     try:
-        SCENARIO_LAWS[law](LAW_ABIDING[name])
+        SCENARIO_CHECKS[check](CHECKED[name])
     except NotApplicable as reason:
         pytest.skip(str(reason))
 

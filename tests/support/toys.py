@@ -1,4 +1,4 @@
-"""The toy scenario that laws rest on, and how to play it."""
+"""The toy scenario that methods are checked on, and how to play it."""
 
 import numpy as np
 

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from harness.training.threads import ONE_THREAD
 
 from harness.__main__ import main
 from harness.checks import installation as doctor
@@ -18,6 +17,8 @@ from harness.checks.subject import find_method, find_scenario
 from harness.errors import ConfigurationError
 from harness.training import ONE_THREAD
 from harness.training.pool import Workers
+from methods import METHODS
+from scenarios import SCENARIOS
 
 SCENARIO = '''"""A scenario of a user's."""
 from scenarios.prisoner import Prisoner
@@ -82,7 +83,7 @@ def call(tmp_path, monkeypatch, capsys):
     return call
 
 
-def test_a_scenario_of_the_users_is_held_to_the_laws(call):
+def test_a_scenario_of_the_users_is_checked(call):
     code, out, log = call("--scenario", "my_scenario:Mine")
 
     assert code == 0, log
@@ -90,15 +91,15 @@ def test_a_scenario_of_the_users_is_held_to_the_laws(call):
     assert "no faults" in out
 
 
-def test_a_broken_scenario_ends_with_the_law_and_the_reason(call):
+def test_a_broken_scenario_ends_with_the_check_and_the_reason(call):
     code, out, _ = call("--scenario", "my_scenario:Late")
 
     assert code == 3
-    assert "violated       nothing is earned by a reset: a reward is not 0 after a reset\n" in out
+    assert "failed         nothing is earned by a reset: a reward is not 0 after a reset\n" in out
     assert "1 fault" in out
 
 
-def test_a_method_of_the_users_is_held_to_the_laws(call):
+def test_a_method_of_the_users_is_checked(call):
     code, out, _ = call("--method", "my_method:Mine", "--json")
 
     answer = json.loads(out)
@@ -156,7 +157,7 @@ def test_a_method_has_its_hyperparameters_from_defaults_and_the_file_beside_it(c
             "[default.all]\nstp = 0.5\n",
             r"my_method\.toml \[default\.all\]: unknown key 'stp'.*step",
         ),
-        ("[default", r"my_method\.toml: no valid TOML"),
+        ("[default", r"my_method\.toml: not valid TOML"),
     ],
 )
 def test_a_wrong_file_beside_a_method_is_named(call, tmp_path, text, says):
@@ -186,6 +187,10 @@ def test_another_release_than_that_of_the_results_is_a_note(tmp_path, monkeypatc
     assert found["torch"].detail.startswith("9.9+cpu; the committed results were made with 2.")
     assert found["mlflow"].detail == "not installed; for run --track, export --format mlflow"
     assert "ruff" not in found
+
+
+def test_the_list_of_releases_is_found_in_a_checkout():
+    assert doctor.RESULTS_RELEASES.exists()
 
 
 def test_without_the_list_of_releases_that_is_a_note(tmp_path, monkeypatch):
@@ -232,8 +237,8 @@ class Team(Workers):
 
 @pytest.fixture
 def _few(monkeypatch):
-    monkeypatch.setattr(doctor, "SCENARIOS", {"prisoner": None})
-    monkeypatch.setattr(doctor, "METHODS", {"dqn": None})
+    monkeypatch.setattr(doctor, "SCENARIOS", {"prisoner": SCENARIOS["prisoner"]})
+    monkeypatch.setattr(doctor, "METHODS", {"dqn": METHODS["dqn"]})
 
 
 @pytest.mark.usefixtures("_few")
@@ -283,9 +288,9 @@ def test_a_worker_that_does_not_start_is_a_fault():
 
 @pytest.mark.slow
 def test_the_whole_command_with_real_workers(call, monkeypatch, tmp_path):
-    few = {"dqn": None, "ltos": None}
+    few = {name: METHODS[name] for name in ("dqn", "ltos")}
     monkeypatch.setattr(doctor, "METHODS", few)
-    some = {"prisoner": None, "routing": None, "pettingzoo": None}
+    some = {name: SCENARIOS[name] for name in ("prisoner", "routing", "pettingzoo")}
     monkeypatch.setattr(doctor, "SCENARIOS", some)
 
     code, out, log = call("--json")

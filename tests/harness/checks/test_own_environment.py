@@ -117,12 +117,12 @@ def test_the_default_graph_is_left_out(here):
 
 def test_an_edit_of_the_environment_makes_its_results_stale(here):
     (cell, *_) = load_grid("mine.toml").cells
-    before, same = cell.fingerprint, cell.fingerprint
+    before, same = cell.fingerprint, replace(cell).fingerprint
 
     (here / "match.py").write_text(OWN.replace("earned = float", "earned = 2 * float"))
     source_hash.cache_clear()
 
-    assert before == same != cell.fingerprint
+    assert before == same != replace(cell).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,9 @@ def test_a_wrong_option_is_refused_while_the_grid_is_planned(here, old, new, say
 def test_what_is_not_installed_is_unavailable_with_the_command_that_installs_it(folder, capsys):
     grid = rewritten(folder, '"match"', '"no_such_maze.maze_v0"')
 
-    (reason,) = set(grid.unavailable.values())
-    assert len(grid.unavailable) == len(grid.cells) == 4
+    (reason,) = {cell.unavailable for cell in grid.cells}
+    assert len(grid.cells) == 4
+    assert all(cell.lacking for cell in grid.cells)
     assert "`pip install no_such_maze`" in reason
     for command in ("plan", "status", "run", "report"):
         with pytest.raises(SystemExit) as ended:
@@ -226,9 +227,9 @@ def test_the_example_grid_holds_four_learners_and_chance_on_three_seeds():
 
     assert {cell.method for cell in grid.cells} == {"dqn", "dgn", "qmix", "ltos", "random"}
     assert {cell.seed for cell in grid.cells} == {0, 1, 2}
-    assert not grid.unavailable
-    (place,) = {cell.task for cell in grid.cells}
-    assert place.startswith("pettingzoo,N=3,max_steps=25,module=mpe2.simple_spread_v3")
+    assert not any(cell.unavailable for cell in grid.cells)
+    (task,) = {cell.task for cell in grid.cells}
+    assert task.startswith("pettingzoo,N=3,max_steps=25,module=mpe2.simple_spread_v3")
 
 
 @pytest.mark.parametrize("method", ["dqn", "dgn", "qmix", "ltos", "random"])

@@ -34,7 +34,7 @@ def done(of, final=0.97, n_episodes=3, **changes):
 
 
 def run(of, **changes):
-    return Run(cell=of, state=State.DONE, result=done(of, **changes))
+    return Run(cell=of, state=State.DONE, stored=done(of, **changes))
 
 
 RUNS = (
@@ -53,7 +53,7 @@ def test_curves_have_a_row_per_evaluation_and_metric():
     assert len(frame) == 2 * EVALUATIONS * len(METRICS)
     assert set(frame["scenario"]) == {"prisoner"}
     assert set(frame["variant"]) == {"dqn", "fixed_ltos,selfishness=0.3"}
-    assert set(frame["place"]) == {"prisoner", "prisoner,max_steps=9"}
+    assert set(frame["task"]) == {"prisoner", "prisoner,max_steps=9"}
     returns = first[first["metric"] == "return"]
     stored = RUNS[0].result.curve
     assert [*returns["value"]] == [row["metrics"]["return"] for row in stored]

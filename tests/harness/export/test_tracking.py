@@ -12,9 +12,14 @@ from threading import Thread
 import pytest
 
 from harness.config.grid import Grid
-from harness.export import mlflow_setup as tracking_setup
-from harness.export.mlflow import Follower, Tracker, TrackingError, variant_family
-from harness.export.mlflow_setup import in_use, tracking_uri
+from harness.export.mlflow import (
+    Follower,
+    Tracker,
+    TrackingError,
+    in_use,
+    tracking_uri,
+    variant_family,
+)
 from harness.results.files import Failure
 from harness.training.pool import Job
 from harness.training.worker import Outcome
@@ -31,7 +36,7 @@ HERE = {
     "packages": {"torch": "2.13.0"},
 }
 CELLS = tuple(cell("dqn", seed=seed) for seed in (0, 1, 2))
-GRID = Grid(name="mine", description="three seeds", tuning=False, cells=CELLS, unavailable={})
+GRID = Grid(name="mine", description="three seeds", tuning=False, cells=CELLS)
 
 
 def done(of, final=0.97, **changes):
@@ -95,12 +100,12 @@ def read(folder):
 def test_a_variant_is_a_run_and_each_seed_a_run_below_it(results):
     of = CELLS[0]
 
-    fates = Tracker(GRID, results).update(family([done(of), done(CELLS[1], final=0.5)]))
+    changes = Tracker(GRID, results).update(family([done(of), done(CELLS[1], final=0.5)]))
 
     reader = read(results)
     runs = reader.runs()
     above, below = runs["prisoner/dqn"], runs["seed=0 prisoner/dqn"]
-    assert fates == ["added", "added"]
+    assert changes == ["added", "added"]
     assert runs.keys() == {"prisoner/dqn", "seed=0 prisoner/dqn", "seed=1 prisoner/dqn"}
     assert below.data.tags["mlflow.parentRunId"] == above.info.run_id
     assert below.data.tags["cell_id"] == of.id
@@ -138,10 +143,10 @@ def test_a_second_time_adds_nothing(results):
     reader = read(results)
     before = reader.runs()
 
-    fates = Tracker(GRID, results).update(family([done(CELLS[0])]))
+    changes = Tracker(GRID, results).update(family([done(CELLS[0])]))
 
     after = reader.runs()
-    assert fates == ["kept"]
+    assert changes == ["kept"]
     assert {n: r.to_dictionary() for n, r in after.items()} == {
         n: r.to_dictionary() for n, r in before.items()
     }
@@ -153,11 +158,11 @@ def test_another_fingerprint_replaces_the_run_and_the_old_one_is_in_the_trash(re
     tracker = Tracker(GRID, results)
     tracker.update(family([done(CELLS[0], final=0.5), done(CELLS[1])]))
 
-    fates = tracker.update(family([done(CELLS[0], final=0.9, fingerprint="new"), done(CELLS[1])]))
+    changes = tracker.update(family([done(CELLS[0], final=0.9, fingerprint="new"), done(CELLS[1])]))
 
     reader = read(results)
     runs, trash = reader.runs(), reader.runs(trash=True)
-    assert fates == ["replaced", "kept"]
+    assert changes == ["replaced", "kept"]
     assert runs["seed=0 prisoner/dqn"].data.tags["fingerprint"] == "new"
     assert runs["prisoner/dqn"].data.metrics["final/return"] == pytest.approx((0.9 + 0.97) / 2)
     assert trash["seed=0 prisoner/dqn"].data.metrics["final/return"] == 0.5
@@ -167,29 +172,29 @@ def test_another_fingerprint_replaces_the_run_and_the_old_one_is_in_the_trash(re
 def test_a_seed_that_comes_later_joins_the_others(results):
     Tracker(GRID, results).update(family([done(CELLS[0], final=0.5)]))
 
-    fates = Tracker(GRID, results).update(
+    changes = Tracker(GRID, results).update(
         family([done(of, final=0.5 + n) for n, of in enumerate(CELLS)])
     )
 
     runs = read(results).runs()
     below = [run for name, run in runs.items() if name.startswith("seed=")]
     parents = {run.data.tags["mlflow.parentRunId"] for run in below}
-    assert fates == ["kept", "added", "added"]
+    assert changes == ["kept", "added", "added"]
     assert parents == {runs["prisoner/dqn"].info.run_id}
     assert runs["prisoner/dqn"].data.metrics["final/return"] == pytest.approx(1.5)
 
 
 def test_a_run_that_was_left_half_written_is_written_again(results, monkeypatch):
     tracker = Tracker(GRID, results)
-    monkeypatch.setattr(tracker._experiment._client, "log_text", dies)
+    monkeypatch.setattr(tracker._client, "log_text", dies)
     with pytest.raises(TrackingError, match="no room"):
         tracker.update(family([done(CELLS[0])]))
     monkeypatch.undo()
 
-    fates = tracker.update(family([done(CELLS[0])]))
+    changes = tracker.update(family([done(CELLS[0])]))
 
     runs = read(results).runs()
-    assert fates == ["replaced"]
+    assert changes == ["replaced"]
     assert runs.keys() == {"prisoner/dqn", "seed=0 prisoner/dqn"}
     assert runs["prisoner/dqn"].data.tags.keys() >= {"fingerprint"}
 
@@ -247,7 +252,7 @@ def test_mlflow_reports_nothing_to_its_makers(results, monkeypatch):
     for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         monkeypatch.setenv(name, "false")
 
-    tracking_setup.quiet()
+    Tracker(GRID, results)
 
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == os.environ["DO_NOT_TRACK"] == "true"
 

@@ -1,4 +1,4 @@
-"""Every law notices what it is there for: a fault planted in something that obeys all of them."""
+"""Every check notices what it is there for: a fault planted in something that passes them all."""
 
 import copy
 import dataclasses
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.checks.base import LawBroken, check
-from harness.checks.registry import METHOD_LAWS, SCENARIO_LAWS
+from harness.checks.base import CheckFailed, run_checks
+from harness.checks.registry import METHOD_CHECKS, SCENARIO_CHECKS
 from harness.checks.subject import NoToy, Subject
 from harness.config.hparams import build_config, preset_values
 from methods.base import Communication, Rngs
@@ -179,14 +179,14 @@ BROKEN_SCENARIOS = (
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
-@pytest.mark.parametrize(("build", "law", "reason"), BROKEN_SCENARIOS)
-def test_a_fault_of_a_scenario_breaks_its_law(build, law, reason):
-    with pytest.raises(LawBroken, match=reason):
-        SCENARIO_LAWS[law](build)
+@pytest.mark.parametrize(("build", "check", "reason"), BROKEN_SCENARIOS)
+def test_a_fault_of_a_scenario_fails_its_check(build, check, reason):
+    with pytest.raises(CheckFailed, match=reason):
+        SCENARIO_CHECKS[check](build)
 
 
-def test_every_law_of_scenarios_has_a_fault_planted():
-    assert {law for _, law, _ in BROKEN_SCENARIOS} == SCENARIO_LAWS.keys()
+def test_every_check_of_scenarios_has_a_fault_planted():
+    assert {check for _, check, _ in BROKEN_SCENARIOS} == SCENARIO_CHECKS.keys()
 
 
 class Untitled(DQN):
@@ -325,9 +325,9 @@ BROKEN_METHODS = (
     (Watched, "evaluation_leaves_training_alone", "after 6 evaluations"),
     *((Masked, f"it_plays_allowed_actions, {how}", "episode 0, step 0")
       for how in ("exploring", "greedy")),
-    *((broken, f"{law}, {graph} graph", reason)
+    *((broken, f"{check}, {graph} graph", reason)
       for graph in ("path", "drawn")
-      for broken, law, reason in (
+      for broken, check, reason in (
           (Nosy, "nobody_knows_more_than_hops_allow", "more than 0 hops away"),
           (Ranked, "with_shared_parameters_agents_are_exchangeable", "other scores"),
           (Forgetful, "save_and_load_continue_bit_for_bit", "what is loaded is not"),
@@ -341,14 +341,14 @@ def subject(method):
     return Subject(method=method, values=values, configure=configure)
 
 
-@pytest.mark.parametrize(("method", "law", "reason"), BROKEN_METHODS)
-def test_a_fault_of_a_method_breaks_its_law(method, law, reason):
-    with pytest.raises(LawBroken, match=reason):
-        METHOD_LAWS[law](subject(method))
+@pytest.mark.parametrize(("method", "check", "reason"), BROKEN_METHODS)
+def test_a_fault_of_a_method_fails_its_check(method, check, reason):
+    with pytest.raises(CheckFailed, match=reason):
+        METHOD_CHECKS[check](subject(method))
 
 
-def test_every_law_of_methods_has_a_fault_planted():
-    assert {law for _, law, _ in BROKEN_METHODS} == METHOD_LAWS.keys()
+def test_every_check_of_methods_has_a_fault_planted():
+    assert {check for _, check, _ in BROKEN_METHODS} == METHOD_CHECKS.keys()
 
 
 class Picky(DQN):
@@ -371,11 +371,11 @@ def test_a_method_that_can_play_nothing_says_so(monkeypatch):
         subject(Picky).made()
 
 
-def test_findings_name_the_law_and_where_an_unexpected_error_came_from():
-    laws = {"first_law": lambda _: None, "second_law": lambda _: [][1]}
+def test_findings_name_the_check_and_where_an_unexpected_error_came_from():
+    checks = {"first_check": lambda _: None, "second_check": lambda _: [][1]}
 
-    fine, broken = check(laws, None)
+    fine, broken = run_checks(checks, None)
 
-    assert (fine.name, fine.verdict, fine.detail) == ("first law", "ok", "")
-    assert broken.verdict == "violated"
-    assert broken.detail.startswith("IndexError: list index out of range (test_laws.py, line ")
+    assert (fine.name, fine.verdict, fine.detail) == ("first check", "ok", "")
+    assert broken.verdict == "failed"
+    assert broken.detail.startswith("IndexError: list index out of range (test_checks.py, line ")

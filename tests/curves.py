@@ -18,7 +18,7 @@ from harness.config.seeding import Purpose, stream
 from harness.training.loop import Training
 from methods import METHODS
 from scenarios import SCENARIOS
-from support import places
+from support import tasks
 
 FOLDER = Path(__file__).parent / "golden" / "curves"
 BUDGET = Budget(episodes=2, steps=60, evaluations=2, evaluation_episodes=2)
@@ -29,7 +29,7 @@ def pairs():
     """Every learning method on every scenario it can play."""
     for scenario in SCENARIOS:
         try:
-            spec = places.build(scenario).spec
+            spec = tasks.build(scenario).spec
         except pytest.skip.Exception:  # not installed: each recorded curve is skipped
             files = FOLDER.glob(f"{scenario}-*.json")
             yield from ((scenario, file.stem.removeprefix(f"{scenario}-")) for file in files)
@@ -47,7 +47,7 @@ def path(scenario, method):
 
 def versions(scenario, method):
     known = {"scenario": SCENARIOS[scenario].version, "method": METHODS[method].version}
-    return known | places.files(scenario)
+    return known | tasks.files(scenario)
 
 
 def short_curve(scenario, method):
@@ -57,7 +57,7 @@ def short_curve(scenario, method):
     early = tuple(sorted((k, v) for k, v in EARLY.items() if k in usual))
     cell = Cell(
         scenario=scenario,
-        options=places.options(scenario),
+        options=tasks.options(scenario),
         method=method,
         fields=early,
         preset="default",

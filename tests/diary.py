@@ -14,7 +14,7 @@ import numpy as np
 
 from scenarios import SCENARIOS
 from scenarios.base import Timestep
-from support import places
+from support import tasks
 
 GOLDEN = Path(__file__).parent / "golden"
 EPISODES = 6
@@ -24,14 +24,14 @@ WIDE = 40  # longer observations are written as their checksum
 
 def write(name: str) -> str:
     """Play a few episodes of random allowed actions at the scenario's place."""
-    scenario, draw = places.build(name), np.random.default_rng(0)
+    scenario, draw = tasks.build(name), np.random.default_rng(0)
     episodes = (_episode(name, scenario, draw, seed) for seed in range(EPISODES))
-    with_options = "".join(f", {key} {value}" for key, value in places.options(name))
+    with_options = "".join(f", {key} {value}" for key, value in tasks.options(name))
     head = (
         f"{name}{with_options}, version {SCENARIOS[name].version}: "
         f"random actions, {STEPS} steps of each episode"
     )
-    head = "\n".join([head, *(f"{key}: sha256 {of}" for key, of in places.files(name).items())])
+    head = "\n".join([head, *(f"{key}: sha256 {of}" for key, of in tasks.files(name).items())])
     return "\n".join([head, *chain.from_iterable(episodes), ""])
 
 

@@ -94,7 +94,6 @@ def run(
     from harness.results.index import count, look, to_run
     from harness.training.pool import Job, Summary, execute
 
-    track = _tracks(results) if track is None else _can_track(track)
     loaded, log = load_grid(grid), console(stderr=True)
     folder = results / loaded.name
     before = look(select(loaded.cells, only), folder)
@@ -119,8 +118,9 @@ def run(
             )
     after = look([run.cell for run in before], folder)
     if as_json:
-        cells = [run_record(run) for run in after]
-        print_json({"grid": loaded.name, "states": count(after), "cells": cells})
+        print_json(
+            {"grid": loaded.name, "states": count(after), "cells": [*map(run_record, after)]}
+        )
     raise typer.Exit(_conclude(log, loaded, grid, folder, after, summary))
 
 
@@ -229,20 +229,14 @@ def status(
     raise typer.Exit(OK)
 
 
-def _tracks(results: Path) -> bool:
-    """Say whether there is a tracker, where the user says nothing of it."""
-    from harness.export.mlflow import in_use
-
-    return in_use(results)
-
-
-def _can_track(wanted: bool) -> bool:
+def _tracks(results: Path, wanted: bool | None) -> bool:
+    """Say whether finished cells go to MLflow: as the user says, else if there is a tracker."""
     from harness.errors import ConfigurationError
-    from harness.export.mlflow import INSTALL, installed
+    from harness.export.mlflow import INSTALL, in_use, installed
 
     if wanted and not installed():
         raise ConfigurationError(f"--track: MLflow is not installed: {INSTALL}")
-    return wanted
+    return in_use(results) if wanted is None else wanted
 
 
 @contextmanager
@@ -253,10 +247,12 @@ def _view(
     n_workers: int,
     log: "Console",
     *,
-    track: bool,
+    track: bool | None,
 ) -> Iterator["View"]:
+    """Show how things go; who asks for a tracker that is not there learns it before anything runs."""
     from harness.training.progress import Board, watch
 
+    track = _tracks(results, track)
     with watch(Board(jobs, results / grid.name, n_workers), log) as view:
         if not track:
             yield view

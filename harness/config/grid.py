@@ -172,17 +172,7 @@ class GridFile(Table):
 
 
 def _expand(where: str, sweep: Sweep, tasks: _Tasks, *, tuning: bool) -> Iterator[Cell]:
-    """Yield the cells of a sweep.
-
-    Args:
-        where: File and key of the sweep, for messages.
-        sweep: What to expand.
-        tasks: Tasks built so far: each is built once, however many sweeps name it.
-        tuning: Whether the grid runs on tuning seeds.
-
-    Raises:
-        ConfigurationError: An unknown name, a value of the wrong type or out of its range.
-    """
+    """Yield the cells of a sweep; ``tasks`` are those built so far, each but once."""
     _check_seeds(where, sweep.seeds, tuning=tuning)
     budget = _budget(where, sweep)
     for options in _combinations(sweep.options):

@@ -1,6 +1,5 @@
-"""PettingZoo, both ways: our scenarios as parallel environments, and theirs as a scenario."""
+"""Environments of PettingZoo as a scenario; ``scenarios.parallel`` has ours as theirs."""
 
-from scenarios.pettingzoo.parallel import parallel_env
 from scenarios.pettingzoo.scenario import PettingZooScenario
 
-__all__ = ["PettingZooScenario", "parallel_env"]
+__all__ = ["PettingZooScenario"]

@@ -18,7 +18,7 @@ from harness.training.loop import build_method
 from methods import METHODS
 from methods.base import Method
 from scenarios import SCENARIOS
-from support import places
+from support import tasks
 
 EVERY = sorted(METHODS)
 SCORES_ARE_LOGITS = {  # their critics are looked at in tests of their own
@@ -52,7 +52,7 @@ def test_it_passes_at_the_settings_of_its_paper(name, check):
 @pytest.mark.parametrize("place", sorted(SCENARIOS))
 @pytest.mark.parametrize("name", EVERY)
 def test_it_has_hyperparameters_for_every_scenario_it_suits(name, place, preset):
-    scenario = places.build(place)
+    scenario = tasks.build(place)
     fields = ()
     if name == "reference":
         fields = (("policy", next(iter(scenario.references()))),)
@@ -62,7 +62,7 @@ def test_it_has_hyperparameters_for_every_scenario_it_suits(name, place, preset)
     if unsuitable is None:
         cell = Cell(
             scenario=place,
-            options=places.options(place),
+            options=tasks.options(place),
             method=name,
             fields=fields,
             preset=preset,

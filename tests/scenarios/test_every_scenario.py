@@ -12,11 +12,11 @@ import diary
 from harness.checks.base import NotApplicable
 from harness.checks.registry import SCENARIO_CHECKS
 from scenarios import SCENARIOS
-from support import places
+from support import tasks
 from support.toys import Line
 
 CHECKED = {
-    **{name: functools.partial(places.build, name) for name in SCENARIOS},
+    **{name: functools.partial(tasks.build, name) for name in SCENARIOS},
     "toy line": Line,
     "toy drawn graph": functools.partial(Line, n_neighbors=2, masked=True),
 }
@@ -35,6 +35,6 @@ def test_it_passes(name, check):
 def test_the_diary_replays_exactly(name):
     """A scenario without a diary fails here: ``python tests/diary.py NAME`` writes it."""
     golden = (diary.GOLDEN / f"{name}.txt").read_text()
-    places.skip_unless_recorded_here(name, dict(re.findall(r"(?m)^(\w+): sha256 (\w+)$", golden)))
+    tasks.skip_unless_recorded_here(name, dict(re.findall(r"(?m)^(\w+): sha256 (\w+)$", golden)))
 
     assert diary.write(name) == golden

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from curves import FOLDER, pairs, path, recorded, short_curve, versions
-from support import places
+from support import tasks
 
 TOLERANCE = 1e-4  # processors round differently; a change of the arithmetic does far more
 
@@ -17,7 +17,7 @@ def test_a_curve_is_what_was_recorded_for_its_versions(scenario, method):
     golden = recorded(scenario, method)
     then = golden.pop("versions")
     others = {name: of for name, of in then.items() if name not in ("scenario", "method")}
-    places.skip_unless_recorded_here(scenario, others)
+    tasks.skip_unless_recorded_here(scenario, others)
     assert then == versions(scenario, method), "record it: python tests/curves.py"
 
     curve = short_curve(scenario, method)

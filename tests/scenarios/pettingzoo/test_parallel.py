@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scenarios import SCENARIOS
-from scenarios.pettingzoo import parallel_env
+from scenarios.parallel import parallel_env
 
 pettingzoo = pytest.importorskip("pettingzoo", reason="PettingZoo, an optional extra, is absent")
 OURS = [("jungle", {"n_agents": 20}), ("jungle", {"n_agents": 5, "map_size": 8}), ("routing", {})]

@@ -8,7 +8,7 @@ from twins import assert_equal, fast, slow
 
 from scenarios.traffic.flow import VehicleModel
 
-LAWS = settings(
+PROPERTY = settings(
     max_examples=40,
     deadline=None,
     derandomize=True,
@@ -30,7 +30,7 @@ def set_random_phases(a, b, rng):
             b.set_tl_phase(name, phase)
 
 
-@LAWS
+@PROPERTY
 @given(worlds(), st.sampled_from(STEPS_S), st.booleans(), st.integers(0, 2**32 - 1))
 def test_plain_runs_are_equal(world, dt, rl, seed):
     options = {"dt": dt, "seed": seed, "rl": rl}
@@ -69,7 +69,7 @@ def meddle(a, b, rng):
         b.load(b.snapshot())
 
 
-@LAWS
+@PROPERTY
 @given(worlds(), st.sampled_from(STEPS_S), st.integers(0, 2**32 - 1))
 def test_runs_with_every_call_of_the_interface_are_equal(world, dt, seed):
     a, b = fast(*world, dt=dt, seed=seed), slow(*world, dt=dt, seed=seed)

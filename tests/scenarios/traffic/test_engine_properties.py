@@ -8,7 +8,7 @@ from twins import fast
 
 from scenarios.traffic.flow import Router
 
-LAWS = settings(max_examples=40, deadline=None, derandomize=True)
+PROPERTY = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def with_plain_routes(world):
@@ -29,7 +29,7 @@ def shake(engine, rng, t):
         engine.simulation.set_phases(rng.integers(0, n))
 
 
-@LAWS
+@PROPERTY
 @given(worlds(), st.sampled_from(STEPS_S), st.integers(0, 2**32 - 1))
 def test_no_vehicle_is_lost_or_doubled_and_none_speeds(world, dt, seed):
     engine, rng = fast(*world, dt=dt, seed=seed), np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def test_no_vehicle_is_lost_or_doubled_and_none_speeds(world, dt, seed):
         assert counts.sum() == len(on_lanes)
 
 
-@LAWS
+@PROPERTY
 @given(worlds(), st.integers(0, 2**32 - 1), st.integers(0, 60))
 def test_a_loaded_snapshot_goes_on_bit_for_bit(world, seed, cut):
     def run(engine, n):
@@ -88,7 +88,7 @@ def test_a_loaded_snapshot_goes_on_bit_for_bit(world, seed, cut):
     assert run(other, 60) == first
 
 
-@LAWS
+@PROPERTY
 @given(worlds(), st.integers(0, 2**32 - 1))
 def test_reset_with_the_seed_repeats_the_run(world, seed):
     engine = fast(*with_plain_routes(world), seed=seed, rl=False)

@@ -13,7 +13,7 @@ from test_wrong_input import mutate, mutated_text
 from scenarios.traffic.grid_generator import generate_flow, generate_roadnet
 from scenarios.traffic.scenario import Traffic
 
-LAWS = settings(max_examples=25, deadline=None, derandomize=True)
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True)
 N_MUTANTS = 100
 RATES = (0.5, 2.0, 0.0, 1.0)
 
@@ -44,7 +44,7 @@ def episode(scenario, seed):
         yield ts
 
 
-@LAWS
+@PROPERTY
 @given(grids(), st.integers(0, 2**32 - 1))
 def test_vehicles_are_counted_once_and_none_is_forgotten(options, seed):
     scenario = Traffic(**options)
@@ -67,7 +67,7 @@ def test_vehicles_are_counted_once_and_none_is_forgotten(options, seed):
     assert 0 <= figures["queue"] <= len(trips.flow)
 
 
-@LAWS
+@PROPERTY
 @given(grids(), st.integers(0, 2**32 - 1))
 def test_the_sum_of_rewards_is_the_mean_queue(options, seed):
     scenario = Traffic(**options)
@@ -78,7 +78,7 @@ def test_the_sum_of_rewards_is_the_mean_queue(options, seed):
     assert scenario.metrics()["queue"] == pytest.approx(-4 * total / n, rel=1e-5, abs=1e-9)
 
 
-@LAWS
+@PROPERTY
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_irregular_networks_can_be_played(tmp_path_factory, seed, actions):
     folder, rng = tmp_path_factory.mktemp("net"), np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""A place per scenario for the checks and the golden files: its defaults, or else an example.
+"""A task per scenario for the checks and the golden files: its defaults, or else an example.
 
 What is not installed here is skipped, with the reason.
 """

@@ -249,7 +249,7 @@ def _view(
     *,
     track: bool | None,
 ) -> Iterator["View"]:
-    """Show how things go; who asks for a tracker that is not there learns it before anything runs."""
+    """Show how things go, on a terminal, in lines, and in MLflow where there is a tracker."""
     from harness.training.progress import Board, watch
 
     track = _tracks(results, track)

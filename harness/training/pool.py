@@ -101,7 +101,6 @@ def execute(
     Args:
         jobs: What to run, in any order.
         folder: The grid's folder of results.
-        view: Shows how things go.
         n_workers: Processes at most.
         checkpoint_every: Least time between two checkpoints of a cell [s].
         time_limit: Longest a cell may run in one go [s]; None for no limit.

@@ -1,6 +1,6 @@
 """What each method must make of prisoner: the values of the game, solved exactly.
 
-Mutual defection is worth 0.49 and mutual cooperation 0.97 (scenarios/prisoner.py). Whoever learns
+Mutual defection is worth 0.49 and mutual cooperation 0.97 (scenarios/prisoner). Whoever learns
 for itself ends at the former, whoever learns for both at the latter; in between stands the share
 an agent keeps: 0.5 is inside the window where cooperation is dominant, 0.7 outside.
 """

@@ -50,9 +50,10 @@ def package(tmp_path):
 
 def run(package, **environment):
     """What the kernel returns in a new process, whether it was kept, and where."""
+    inherited = {name: value for name, value in os.environ.items() if "NUMBA" not in name}
     result = subprocess.run(
         [sys.executable, "-c", RUN], capture_output=True, text=True, check=True,
-        env=os.environ | {"PYTHONPATH": str(package.parent)} | environment, cwd=package.parent,
+        env=inherited | {"PYTHONPATH": str(package.parent)} | environment, cwd=package.parent,
     )  # fmt: skip
     value, kept, folder = result.stdout.split()
     return int(value), kept, Path(folder), result.stderr

@@ -69,15 +69,15 @@ def _agents(task: str, row: Variant, label: str) -> NamedPlot | None:
     if not traced or np.less(np.shape(traced[0].traces[_TRACE]), _LEAST).any():
         return None
     result = min(traced, key=lambda r: r.cell.seed)
-    trace, where = np.array(result.traces[_TRACE]), _map_of(row)
-    last = len(trace) - 1
+    trace, every, where = np.array(result.traces[_TRACE]), result.trace_every, _map_of(row)
+    last = len(trace) * every - 1  # a row stands for the steps up to the next
     changes = [0, *(np.flatnonzero(np.diff(trace, axis=0).any(axis=1)) + 1).tolist()]
-    steps = tuple(dict.fromkeys([*changes, last]))
+    shares = {every * k: trace[k] for k in changes} | {last: trace[-1]}
     plot = AgentPlot(
         title=f"{task}, {label}: {row.title}, self weight of each agent",
         ylabel="self weight",
-        steps=steps,
-        values=tuple(tuple(map(rounded, trace[step].tolist())) for step in steps),
+        steps=tuple(shares),
+        values=tuple(tuple(map(rounded, of.tolist())) for of in shares.values()),
         kinds=where.kind if where else ("agents",) * trace.shape[1],
         places=tuple((float(x), float(y)) for x, y in where.place) if where else (),
         shown=tuple((2 * n + 1) * last // (2 * _N_MAPS) for n in range(_N_MAPS)) if where else (),

@@ -13,6 +13,7 @@ from harness.config.cell import SCHEMA, Budget, Cell
 from harness.config.toml import frozen
 from harness.results.files import write_text
 
+MOST_STEPS, MOST_FIGURES = 200, 2600  # of traces: a record stays at some 60 KB
 WINDOW = 10  # the final value of a run is the mean of its last ten evaluations
 
 
@@ -32,7 +33,9 @@ class RunResult:
             over its episodes) and ``train`` (means of what the method reported meanwhile).
         episodes: Per metric, the values of the evaluation episodes of the last ten evaluations,
             [evaluations][episodes].
-        traces: Per name, [steps][agents], from the first episode of the last evaluation.
+        traces: Per name, [steps][agents], from the first episode of the last evaluation; thinned,
+            with four decimals (see ``thin_traces``).
+        trace_every: Row i of a trace is step ``i * trace_every`` of the episode, counted from 0.
         method: What the method is: ``hops``, ``centralized``, ``parameters``,
             ``floats_execution`` and ``floats_training`` per edge and step.
         provenance: Commit, versions, host, times, memory: incidental, not part of identity.
@@ -46,6 +49,7 @@ class RunResult:
     traces: Mapping[str, Any]
     method: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    trace_every: int = 1
 
     def last(self, n: int | None = WINDOW) -> tuple[Mapping[str, Any], ...]:
         """Return the last n evaluations; all with None."""
@@ -58,11 +62,31 @@ class RunResult:
     def save(self, folder: Path) -> Path:
         """Write the result under a grid's folder of results in one atomic step."""
         record = {"schema": SCHEMA, "id": self.cell.id, **asdict(self), "cell": self.cell.record()}
-        text = json.dumps(record, indent=None, sort_keys=True, allow_nan=False)
+        text = json.dumps(record, separators=(",", ":"), sort_keys=True, allow_nan=False)
         record_hash = hashlib.sha256(text.encode()).hexdigest()
         return write_text(
             result_path(folder, self.cell), f'{{"sha256": "{record_hash}",\n{text[1:]}\n'
         )
+
+
+def thin_traces(traces: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return what a record keeps of traces: every k-th step from the first on, four decimals.
+
+    k is the least number with which at most ``MOST_STEPS`` steps are kept, and of these about
+    ``MOST_FIGURES`` figures in all traces together.
+
+    Args:
+        traces: Per name, [steps][agents].
+
+    Returns:
+        ``traces``, and k as ``trace_every``.
+    """
+    n_steps = max(map(len, traces.values()), default=0)
+    n_figures = sum(trace.size for trace in traces.values())
+    every = max(1, -(-n_steps // MOST_STEPS), -(-n_figures // MOST_FIGURES))
+    # Rounded again in double precision: else 0.1234 of single precision has 17 digits as JSON.
+    kept = {name: of[::every].round(4).astype(float).round(4) for name, of in traces.items()}
+    return {"traces": {name: of.tolist() for name, of in kept.items()}, "trace_every": every}
 
 
 def rounded(value: float) -> float:

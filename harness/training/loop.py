@@ -11,6 +11,7 @@ import numpy as np
 from harness.config.cell import Cell
 from harness.config.seeding import Purpose, method_rngs, stream
 from harness.results.cost import SECONDS
+from harness.results.result import thin_traces
 from methods import METHODS
 from methods.base import Method, State, generator_state, set_generator_state
 from methods.reference import Reference
@@ -59,7 +60,7 @@ class Training:
             ``evaluation``, ``episode``, ``step``; ``metrics``, means over the evaluation's
             episodes; ``train``, means of what the method reported since the last evaluation;
             ``episodes``, each metric of each evaluation episode; and, from the last evaluation,
-            ``traces`` of its first episode.
+            ``traces`` of its first episode and ``trace_every``, as a record has them.
 
         Raises:
             FloatingPointError: A training figure is not finite.
@@ -123,7 +124,7 @@ class Training:
             "episodes": episodes,
         }
         if self.done:
-            row["traces"] = {k: v.round(4).tolist() for k, v in played[0][1].items()}
+            row |= thin_traces(played[0][1])
         return row
 
     def evaluation_episode(self, k: int) -> Iterator[tuple[Timestep, Actions | None]]:

@@ -222,7 +222,8 @@ def _stored_row(result: RunResult, n: int) -> Mapping[str, Any]:
     row = dict(result.curve[n - 1])
     if n > first_kept:
         row["episodes"] = {k: rows[n - 1 - first_kept] for k, rows in result.episodes.items()}
-    return row | ({"traces": result.traces} if n == n_rows else {})
+    traces = {"traces": result.traces, "trace_every": result.trace_every}
+    return row | (traces if n == n_rows else {})
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, float]:
@@ -231,9 +232,10 @@ def _figures(row: Mapping[str, Any]) -> dict[str, float]:
     figures |= {f"train/{name}": value for name, value in row["train"].items()}
     for name, values in row.get("episodes", {}).items():
         figures |= {f"{name}[{k}]": value for k, value in enumerate(values)}
+    every = row.get("trace_every", 1)
     for name, steps in row.get("traces", {}).items():
         figures |= {
-            f"{name}[{t}][{i}]": v for t, row in enumerate(steps) for i, v in enumerate(row)
+            f"{name}[{t * every}][{i}]": v for t, of in enumerate(steps) for i, v in enumerate(of)
         }
     return figures
 

@@ -200,6 +200,7 @@ def make_result(
         curve=tuple({key: row[key] for key in kept} for row in rows),
         episodes={name: [row["episodes"][name] for row in last] for name in last[-1]["episodes"]},
         traces=rows[-1]["traces"],
+        trace_every=rows[-1]["trace_every"],
         method={
             "hops": method.hops,
             "centralized": method.centralized,

@@ -1,10 +1,11 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from harness.config.cell import Budget
-from harness.results.result import DamagedResult, load_result, result_path
+from harness.results.result import DamagedResult, load_result, result_path, thin_traces
 from methods import METHODS
 from scenarios import SCENARIOS
 from support.recorded import cell, result
@@ -24,7 +25,7 @@ def test_a_result_reads_back_as_it_was_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("0.97", "0.99"), ('"seed": 0', '"seed": 1'), ("\n", "\n ")]
+    ("old", "new"), [("0.97", "0.99"), ('"seed":0', '"seed":1'), ("\n", "\n ")]
 )
 def test_a_result_edited_by_hand_is_damaged(tmp_path, old, new):
     path = result(cell()).save(tmp_path)
@@ -118,3 +119,44 @@ def test_the_record_names_its_schema_and_cell(tmp_path):
 
     assert record["schema"] == 1
     assert record["id"] == "prisoner/dqn/seed=0"
+
+
+@pytest.mark.parametrize(
+    ("steps", "agents", "every"),
+    [(1, 2, 1), (200, 2, 1), (201, 2, 2), (1001, 1, 6), (120, 20, 1), (360, 36, 5), (120, 50, 3)],
+)
+def test_traces_keep_every_kth_step_from_the_first_on(steps, agents, every):
+    trace = np.arange(steps * agents, dtype=float).reshape(steps, agents)
+
+    kept = thin_traces({"height": trace})
+
+    assert kept["trace_every"] == every
+    assert kept["traces"]["height"] == trace[::every].tolist()
+
+
+def test_all_traces_of_a_record_keep_the_same_steps():
+    trace = np.ones((120, 20))
+
+    assert thin_traces({"height": trace, "width": trace})["trace_every"] == 2
+    assert thin_traces({}) == {"traces": {}, "trace_every": 1}
+
+
+def test_traces_have_four_decimals_also_of_single_precision():
+    trace = np.array([[0.12344999, 2 / 3, 1.0]], dtype=np.float32)
+
+    assert thin_traces({"height": trace})["traces"]["height"] == [[0.1234, 0.6667, 1.0]]
+
+
+def test_thinning_what_is_thinned_changes_nothing():
+    once = thin_traces({"height": np.random.default_rng(0).random((360, 36))})["traces"]
+
+    again = thin_traces({"height": np.array(once["height"])})
+
+    assert again == {"traces": once, "trace_every": 1}
+
+
+def test_a_record_of_before_traces_were_thinned_has_every_step(tmp_path):
+    path = result(cell(), share=0.5).save(tmp_path)
+
+    assert '"trace_every":1' in path.read_text()
+    assert load_result(path).trace_every == 1

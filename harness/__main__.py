@@ -12,7 +12,7 @@ from harness.cli import (
     installation,
     one_cell,
     reporting,
-    tuning,
+    tune,
 )
 from harness.errors import ConfigurationError
 
@@ -21,7 +21,7 @@ GROUPS = (
     computing,
     reporting,
     comparing,
-    tuning,
+    tune,
     one_cell,
     datasets,
     installation,

@@ -19,7 +19,7 @@ from harness.commands.request import (
 from harness.config.grid import Grid, load_grid
 from harness.results.cost import Costs, duration
 from harness.results.index import State, by_variant, count, to_run
-from harness.tuning.storage import has_studies
+from harness.tuning import has_studies
 
 if TYPE_CHECKING:
     from harness.tuning.page import Publication

@@ -1,0 +1,96 @@
+"""What commands share: where they print, exit codes, progress, and options of several of them."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+OK, SOME_FAILED, WRONG_USE, CHECK_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+WIDE = 200  # characters of a line where no terminal sets a width
+HEARTBEAT_S = 60.0
+
+T = TypeVar("T")
+
+GridOption = Annotated[
+    str,
+    typer.Option(
+        "--grid", metavar="NAME|FILE", help="A grid that comes with the harness, or a .toml file."
+    ),
+]
+
+OnlyOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY=PATTERN,...",
+        help="Only cells that match: keys scenario, task, method, variant, preset, label, seed; "
+        "patterns with * and ?; a key given twice means either.",
+    ),
+]
+
+ResultsOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of results.")]
+
+ReportsOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of reports.")]
+
+JobsOption = Annotated[
+    int | None,
+    typer.Option("-j", "--jobs", min=1, metavar="N", help="Cells at a time. [default: all cores]"),
+]
+
+TrackOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--track/--no-track",
+        show_default=False,
+        help="Show what has finished in MLflow. [default: if MLFLOW_TRACKING_URI is set, or "
+        "mlflow.db is in the folder of results]",
+    ),
+]
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON on standard output, for other programs.")
+]
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return where to print: answers on standard output, the course of events on the other."""
+    printer = Console(stderr=stderr, highlight=False, markup=False)  # "[...]" is text
+    if not printer.is_terminal and "COLUMNS" not in os.environ:
+        printer.width = WIDE
+    return printer
+
+
+def print_json(content: Any) -> None:
+    """Print nothing but JSON on standard output."""
+    sys.stdout.write(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def steps(log: Console, what: Iterable[T], n: int, doing: str) -> Iterator[T]:
+    """Go through things, under a bar on a terminal; elsewhere with a line a minute.
+
+    Args:
+        log: Where the bar is shown.
+        what: Things to go through.
+        n: How many they are.
+        doing: What is done with them, as in "replaying".
+    """
+    if log.is_terminal and not log.is_dumb_terminal:
+        yield from track(what, doing, total=n, console=log, transient=True)
+        return
+    last = time.monotonic()
+    for done, thing in enumerate(what):
+        if time.monotonic() - last >= HEARTBEAT_S:
+            last = time.monotonic()
+            log.print(f"{doing}: {done} of {n}", soft_wrap=True)
+        yield thing

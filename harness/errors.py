@@ -1,4 +1,4 @@
-"""The one exception that stands for a wrong input, not for a fault of the program."""
+"""The exceptions that stand for a wrong input or a full disk, not for a fault of the program."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,6 +6,10 @@ from collections.abc import Iterable
 
 class ConfigurationError(ValueError):
     """A file, key or argument is wrong; the message names it and says what would be right."""
+
+
+class StorageError(OSError):
+    """The results folder cannot be written: no cell can go on, but nothing is lost."""
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

@@ -15,8 +15,7 @@ from methods.ltos import FixedLToS, LToS
 from methods.neurcomm import IA2C, NeurComm
 from methods.ppo import IPPO, MAPPO
 from methods.qmix import QMIX, VDN
-from methods.random_policy import RandomPolicy
-from methods.reference import Reference
+from methods.reference import RandomPolicy, Reference
 
 METHODS: Mapping[str, type[Method]] = MappingProxyType(
     {

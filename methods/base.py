@@ -69,8 +69,8 @@ class Method(ABC):
         reward_view: Whose reward, in which form, each agent learns from.
         parameters: ``shared`` or ``per_agent``, where Config leaves no choice; else ``-``.
         centralized: Whether acting or learning needs more than neighbors exchange.
-        hops: How many edges away current information may come from when agent i acts; the
-            laws in ``harness.checks.base`` hold every method to it bit for bit.
+        hops: How many edges away current information may come from when agent i acts;
+            the checks that ``doctor`` runs hold every method to it bit for bit.
     """
 
     Config: ClassVar[type[Any]]

@@ -42,8 +42,7 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from methods.base import Communication, Rngs
-from methods.learners.a2c import ActorCriticConfig, RecurrentA2C
-from methods.learners.actor_critic import ActorCritic
+from methods.learners.a2c import ActorCritic, ActorCriticConfig, RecurrentA2C
 from scenarios.base import Actions, Spec, Timestep
 
 Mixing: TypeAlias = Literal["uniform", "metropolis"]

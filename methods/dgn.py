@@ -12,7 +12,7 @@ Departures from the source, each with its reason:
 4. Soft target updates at every update call (Table 5).
 5. Parameters may be per agent, as the LToS papers write them; DGN's authors share them.
 
-``TeamDGN`` and ``InequityDGN`` are DGN with a reward view (``methods.learners.reward_shaping``).
+``TeamDGN`` and ``InequityDGN`` are DGN with a reward view (``methods.learners.rewards``).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from methods.base import Communication, Rngs
 from methods.learners.q_learning import QConfig, QLearner, Seen
-from methods.learners.reward_shaping import InequityAversion, InequityConfig, TeamReward
+from methods.learners.rewards import InequityAversion, InequityConfig, TeamReward
 from methods.nn.attention import GraphNetwork
 from methods.nn.nets import Parameters, n_networks
 from scenarios.base import Spec

@@ -9,7 +9,7 @@ Departures from the source, each with its reason:
 3. Double Q-learning (van Hasselt et al., 2016) is an option, off in the papers.
 4. Parameters may be shared by all agents; the papers do not say whether theirs were.
 
-``TeamDQN`` and ``InequityDQN`` are DQN with a reward view (``methods.learners.reward_shaping``).
+``TeamDQN`` and ``InequityDQN`` are DQN with a reward view (``methods.learners.rewards``).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from methods.base import Communication, Rngs
 from methods.learners.q_learning import QConfig, QLearner, Seen
-from methods.learners.reward_shaping import InequityAversion, InequityConfig, TeamReward
+from methods.learners.rewards import InequityAversion, InequityConfig, TeamReward
 from methods.nn.nets import MLP, Parameters, agents_first, n_networks
 from scenarios.base import Spec
 

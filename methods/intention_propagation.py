@@ -41,7 +41,7 @@ from methods.learners.q_learning import td_target
 from methods.learners.replay import Replay
 from methods.nn.attention import Neighborhood, neighborhood
 from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks, soft_update
-from methods.nn.policy import entropy, log_probabilities, mode, sample, sample_with, taken
+from methods.nn.policy import entropy, greedy, log_probabilities, sample, sample_with, taken
 from scenarios.base import Actions, Spec, Timestep
 
 
@@ -132,7 +132,7 @@ class IntentionPropagation(Method):
         logits = self.scores(ts)
         if explore or self._config.evaluation == "sample":
             return sample(logits, ts.action_mask, rng)
-        return mode(logits, ts.action_mask)
+        return greedy(logits, ts.action_mask)
 
     def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
         """Store the transition; every ``update_every`` steps make ``updates`` updates."""

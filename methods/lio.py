@@ -45,7 +45,7 @@ from torch.nn import functional as F  # noqa: N812
 from methods.base import Communication, Method, Rngs, State
 from methods.learners.rollout import Rollout, Segment
 from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks
-from methods.nn.policy import entropy, mode, sample, taken
+from methods.nn.policy import entropy, greedy, sample, taken
 from scenarios.base import Actions, Spec, Timestep
 
 
@@ -149,7 +149,7 @@ class LIO(Method):
         logits, allowed = self.scores(ts), ts.action_mask
         if not explore:
             draw = self._config.evaluation == "sample"
-            return sample(logits, allowed, rng) if draw else mode(logits, allowed)
+            return sample(logits, allowed, rng) if draw else greedy(logits, allowed)
         chosen = sample(logits, allowed, rng)
         anything = sample(np.zeros_like(logits), allowed, rng)
         return np.where(rng.random(len(chosen)) < self._epsilon, anything, chosen)

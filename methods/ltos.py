@@ -37,9 +37,9 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from methods.base import Communication, Rngs, State
-from methods.learners.exploration import OrnsteinUhlenbeck
 from methods.learners.q_learning import QConfig, QLearner, Seen, rows_of
 from methods.learners.sharing import (
+    OrnsteinUhlenbeck,
     even_shares,
     initial_softmax,
     received,

@@ -39,8 +39,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Communication, Rngs
-from methods.learners.a2c import ActorCriticConfig, RecurrentA2C
-from methods.learners.actor_critic import ActorCritic, Seen, from_neighbors
+from methods.learners.a2c import (
+    ActorCritic,
+    ActorCriticConfig,
+    RecurrentA2C,
+    Seen,
+    from_neighbors,
+)
 from methods.nn.nets import Init, Linear, Parameters, n_networks
 from methods.nn.recurrent import Memory
 from scenarios.base import Spec

@@ -28,7 +28,7 @@ from torch.nn import functional as F  # noqa: N812
 from methods.base import Communication, Method, Rngs, State
 from methods.learners.rollout import Rollout, Segment, generalized_advantages
 from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks
-from methods.nn.policy import entropy, log_probabilities, mode, sample, taken
+from methods.nn.policy import entropy, greedy, log_probabilities, sample, taken
 from scenarios.base import Actions, Spec, Timestep
 
 
@@ -128,7 +128,7 @@ class IPPO(Method):
         """Draw from the policies; without exploration, as the Config says."""
         if explore or self._config.greedy == "sample":
             return sample(self.scores(ts), ts.action_mask, rng)
-        return mode(self.scores(ts), ts.action_mask)
+        return greedy(self.scores(ts), ts.action_mask)
 
     def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
         """Store the transition; learn from the rollout when it is complete."""

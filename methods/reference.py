@@ -1,4 +1,7 @@
-"""A scenario's own fixed policies, so that oracles stand in the same table as learners."""
+"""Policies that do not learn, in one table with learners: uniformly random, and a scenario's own.
+
+Random play is the floor every learner must clear; a scenario's policies are oracles and rules.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +12,60 @@ from jaxtyping import Float32
 
 from methods.base import Communication, Method, Rngs, State
 from scenarios.base import Actions, Policy, Spec, Timestep
+
+
+class FixedPolicy(Method):
+    """A policy without parameters: it learns nothing, keeps nothing and sends nothing."""
+
+    version: ClassVar[str] = "1"
+    learns = False
+    _spec: Spec
+
+    def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
+        """Return equal scores: a fixed policy ranks nothing."""
+        return np.zeros((self._spec.n_agents, self._spec.n_actions), np.float32)
+
+    def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
+        """Learn nothing."""
+        return {}
+
+    def state_dict(self) -> State:
+        """Return nothing: there is no state."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore nothing."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Zero: training adjusts nothing."""
+        return 0
+
+    @property
+    def communication(self) -> Communication:
+        """Nothing over the edges; a scenario's policies look into the simulator."""
+        return Communication(execution=0.0, training=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomPolicyConfig:
+    """Nothing to set."""
+
+
+class RandomPolicy(FixedPolicy):
+    """Plays uniformly among the allowed actions, whatever it sees."""
+
+    Config = RandomPolicyConfig
+    title: ClassVar[str] = "random"
+    description: ClassVar[str] = "uniformly random actions"
+    hops = 0
+
+    def __init__(self, spec: Spec, config: RandomPolicyConfig, rngs: Rngs) -> None:
+        self._spec = spec
+
+    def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
+        """Draw each action uniformly from the allowed ones."""
+        return np.where(ts.action_mask, rng.random(ts.action_mask.shape), -1.0).argmax(axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +79,7 @@ class ReferenceConfig:
     policy: str
 
 
-class Reference(Method):
+class Reference(FixedPolicy):
     """Plays one of the scenario's reference policies.
 
     Raises:
@@ -32,8 +89,6 @@ class Reference(Method):
     Config = ReferenceConfig
     title: ClassVar[str] = "reference"
     description: ClassVar[str] = "a fixed policy that the scenario brings along"
-    version: ClassVar[str] = "1"
-    learns = False
     centralized = True
 
     def __init__(
@@ -52,31 +107,6 @@ class Reference(Method):
         self._spec, self._policy = spec, policies[config.policy]
         self.hops = spec.n_agents - 1
 
-    def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
-        """Return equal scores: a fixed policy ranks nothing."""
-        return np.zeros((self._spec.n_agents, self._spec.n_actions), np.float32)
-
     def act(self, ts: Timestep, rng: np.random.Generator, *, explore: bool) -> Actions:
-        """Ask the policy."""
+        """Play what the scenario's policy plays; there is nothing to explore."""
         return self._policy(ts, rng)
-
-    def observe(self, ts: Timestep, actions: Actions, next_ts: Timestep) -> Mapping[str, float]:
-        """Learn nothing."""
-        return {}
-
-    def state_dict(self) -> State:
-        """Return nothing: there is no state."""
-        return {}
-
-    def load_state_dict(self, state: State) -> None:
-        """Restore nothing."""
-
-    @property
-    def n_parameters(self) -> int:
-        """None."""
-        return 0
-
-    @property
-    def communication(self) -> Communication:
-        """The policies are bound to the simulator: nothing goes over the edges."""
-        return Communication(execution=0.0, training=0.0)

@@ -8,7 +8,7 @@ from scenarios.jungle import Jungle
 from scenarios.pettingzoo import PettingZooScenario
 from scenarios.prisoner import Prisoner
 from scenarios.routing import Routing
-from scenarios.traffic.scenario import Traffic
+from scenarios.traffic import Traffic
 
 SCENARIOS: Mapping[str, type[Scenario]] = MappingProxyType(
     {

@@ -14,7 +14,7 @@ from scenarios.base import Policy, Scenario, Unavailable
 from scenarios.jungle import Jungle
 from scenarios.references import play
 from scenarios.routing import Routing
-from scenarios.traffic.scenario import Traffic
+from scenarios.traffic import Traffic
 
 EPISODES = {"jungle": 2_000, "routing": 10_000, "traffic": 20}
 UPPER_BOUNDS = {10: 0.93, 20: 0.95, 30: 0.96, 40: 0.96, 50: 0.97}  # paper 001, Figure 5
@@ -89,8 +89,8 @@ def traffic(n_demands: int) -> Iterator[str]:
         authors = network == "authors_6x6"
         rules = _rules(scenario) if authors else {}
         known = {name: (scenario, policy) for name, policy in scenario.references().items()}
-        for name, (place, policy) in {**known, **rules}.items():
-            figures = _played(place, policy)
+        for name, (played_on, policy) in {**known, **rules}.items():
+            figures = _played(played_on, policy)
             measured = CITYFLOW.get(name, "") if authors else ""
             yield _row(name, *(f"{figures[key]:.2f}" for key in FIGURES["traffic"]), measured)
         yield ""
@@ -105,7 +105,7 @@ def traffic(n_demands: int) -> Iterator[str]:
 
 
 def _rules(scenario: Traffic) -> Mapping[str, tuple[Traffic, Policy]]:
-    """Return three more policies for the authors' grid, each with where it is played."""
+    """Return three more policies for the authors' grid, each with the scenario it is played on."""
     hasty = Traffic(network="authors_6x6", clearing_s=0)
     n_agents = scenario.spec.n_agents
     return {

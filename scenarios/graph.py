@@ -9,44 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from scenarios.kernels import jungle as kernels
-
-
-def nearest(
-    position: Int64[np.ndarray, "agents 2"], n_neighbors: int
-) -> tuple[Bool[np.ndarray, "agents agents"], Int64[np.ndarray, "agents slots"]]:
-    """Connect every agent to its nearest others (Euclidean): a directed graph.
-
-    Args:
-        position: Row and column of each agent.
-        n_neighbors: Out-degree of every agent, itself not counted.
-
-    Returns:
-        The graph and its slots.
-
-    Raises:
-        ValueError: There are not as many others.
-    """
-    n_agents = len(position)
-    check_degree(n_neighbors, n_agents)
-    graph = np.zeros((n_agents, n_agents), np.bool_)
-    neighbors = np.zeros((n_agents, n_neighbors), np.int64)
-    kernels.nearest(position, graph, neighbors)
-    return graph, neighbors
-
-
-def check_degree(n_neighbors: int, n_agents: int) -> None:
-    """Refuse more neighbors than there are others, and fewer than one.
-
-    Raises:
-        ValueError: As said.
-    """
-    if not 1 <= n_neighbors < n_agents:
-        raise ValueError(
-            f"n_neighbors is {n_neighbors}; with n_agents = {n_agents} it must lie in "
-            f"[1, {n_agents - 1}]: an agent is not its own neighbor"
-        )
-
 
 def from_edges(
     n_agents: int, edges: Sequence[tuple[int, int]]

@@ -1,6 +1,8 @@
 """What is shipped: three packages and their data files, nothing else."""
 
 import importlib
+import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,8 +17,14 @@ DATA = (".toml", ".json", ".csv", ".jinja", ".css", ".js")
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    """Names of the files in a wheel built from the sources."""
+def project():
+    """The table ``project`` of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel built from the sources."""
     folder = tmp_path_factory.mktemp("wheel")
     sources = folder / "sources"
     sources.mkdir()
@@ -28,6 +36,12 @@ def shipped(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def shipped(wheel):
+    """Names of the files in the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
 
@@ -56,6 +70,25 @@ def test_every_module_and_every_data_file_is_shipped(shipped):
     assert inside == sources(".py", *DATA)
 
 
+@pytest.mark.slow
+def test_the_command_works_from_the_wheel_alone(wheel, tmp_path):
+    place = tmp_path / "installed"
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet"]
+    subprocess.run([*install, "--target", str(place), str(wheel)], check=True)
+    (tmp_path / "elsewhere").mkdir()
+
+    listed = subprocess.run(
+        [sys.executable, str(place / "bin" / "ltos-bench"), "list", "grids"],
+        cwd=tmp_path / "elsewhere",
+        env={**os.environ, "PYTHONPATH": str(place)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert listed.returncode == 0, listed.stderr
+    assert "quickstart" in listed.stdout
+
+
 def test_every_folder_of_modules_is_a_regular_package():
     """Without ``__init__.py`` a folder of modules would be left out of the wheel."""
     for package in PACKAGES:
@@ -71,12 +104,24 @@ def test_nothing_else_looks_like_a_package(folder):
 def test_the_tested_torch_is_the_one_of_the_constraints():
     torch = importlib.import_module("torch")
 
-    pins = (ROOT / "constraints.txt").read_text().splitlines()
-
-    assert f"torch=={torch.__version__.split('+')[0]}" in pins
+    assert f"torch=={torch.__version__.split('+')[0]}" in lines("constraints.txt")
 
 
-def test_the_version_is_in_the_changelog():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+def test_every_dependency_has_a_lower_bound_and_the_lowest_constraints_are_these(project):
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    needed = [text for group in groups for text in group]
 
-    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
+    pins = [line for line in lines("constraints-lowest.txt") if not line.startswith("#")]
+
+    assert all(re.fullmatch(r"[\w-]+>=[\d.]+", text) for text in needed), needed
+    assert sorted(text.replace(">=", "==") for text in needed) == pins
+
+
+def test_the_version_is_in_the_changelog_and_the_citation(project):
+    assert f"## [{project['version']}]" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"version: {project['version']}" in lines("CITATION.cff")
+
+
+def lines(name):
+    """Lines of a file of the front."""
+    return (ROOT / name).read_text().splitlines()

@@ -19,11 +19,11 @@ from harness.checks.scenario import episode, shown
 from harness.checks.subject import registered_method
 from harness.config.scenario import required_options
 from harness.results.provenance import installed_version
+from harness.training import ONE_THREAD
 from harness.training.pool import Workers
-from harness.training.threads import ONE_THREAD
 from methods import METHODS
 from scenarios import SCENARIOS
-from scenarios.kernels import jungle as kernels
+from scenarios.jungle import kernels
 
 OLDEST_PYTHON = (3, 11)
 RESULTS_RELEASES = Path(__file__).parent.parent / "constraints.txt"

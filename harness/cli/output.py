@@ -1,18 +1,24 @@
-"""What commands share: where they print, exit codes, progress, and options of several of them."""
+"""What commands share: options, exit codes, and how answers and progress are printed."""
 
 import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import track
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.config.cell import Cell
+    from harness.config.grid import Grid
+    from harness.results.index import Run
 
 OK, SOME_FAILED, WRONG_USE, CHECK_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
 WIDE = 200  # characters of a line where no terminal sets a width
 HEARTBEAT_S = 60.0
 
@@ -63,8 +69,10 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> "Console":
     """Return where to print: answers on standard output, the course of events on the other."""
+    from rich.console import Console
+
     printer = Console(stderr=stderr, highlight=False, markup=False)  # "[...]" is text
     if not printer.is_terminal and "COLUMNS" not in os.environ:
         printer.width = WIDE
@@ -76,7 +84,7 @@ def print_json(content: Any) -> None:
     sys.stdout.write(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def steps(log: Console, what: Iterable[T], n: int, doing: str) -> Iterator[T]:
+def steps(log: "Console", what: Iterable[T], n: int, doing: str) -> Iterator[T]:
     """Go through things, under a bar on a terminal; elsewhere with a line a minute.
 
     Args:
@@ -86,6 +94,8 @@ def steps(log: Console, what: Iterable[T], n: int, doing: str) -> Iterator[T]:
         doing: What is done with them, as in "replaying".
     """
     if log.is_terminal and not log.is_dumb_terminal:
+        from rich.progress import track
+
         yield from track(what, doing, total=n, console=log, transient=True)
         return
     last = time.monotonic()
@@ -94,3 +104,53 @@ def steps(log: Console, what: Iterable[T], n: int, doing: str) -> Iterator[T]:
             last = time.monotonic()
             log.print(f"{doing}: {done} of {n}", soft_wrap=True)
         yield thing
+
+
+def find_cell(grid: "Grid", name: str) -> "Cell":
+    """Return the cell of a grid that a user names.
+
+    Raises:
+        ConfigurationError: The grid has no such cell; the message has the likeliest one.
+    """
+    import difflib
+
+    from harness.errors import ConfigurationError
+
+    cells = {cell.id: cell for cell in grid.cells}
+    if name not in cells:
+        (close,) = difflib.get_close_matches(name, cells, n=1, cutoff=0.0)
+        raise ConfigurationError(
+            f"{name}: grid {grid.name} has no such cell; did you mean {close!r}? `status --json` "
+            "lists them all"
+        )
+    return cells[name]
+
+
+def counts_text(runs: Iterable["Run"]) -> str:
+    """Write how many cells are in each state."""
+    from harness.results.index import count
+
+    return ", ".join(f"{n} {state}" for state, n in count(runs).items())
+
+
+def run_record(run: "Run") -> dict[str, Any]:
+    """Return what became of a cell as JSON can have it."""
+    return {
+        "id": run.cell.id,
+        "label": run.cell.label,
+        "state": run.state,
+        "detail": run.reason,
+        "cpu_s": run.cpu_s,
+    }
+
+
+def print_remedies(printer: "Console", runs: Sequence["Run"]) -> None:
+    """Say what can be done about cells that `run` leaves alone."""
+    from harness.results.index import State, count
+
+    counts = count(runs)
+    for state in (State.FAILED, State.STALE):
+        if n := counts.get(state):
+            printer.print(f"{n} {state}: `run --rerun {state}` computes them again", soft_wrap=True)
+    if n := counts.get(State.DAMAGED):
+        printer.print(f"{n} damaged: `run` moves the files aside and computes them again")

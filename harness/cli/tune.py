@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from harness.cli import app
 from harness.cli.output import (
@@ -14,7 +13,6 @@ from harness.cli.output import (
     INTERRUPTED,
     OK,
     SOME_FAILED,
-    WRONG_USE,
     GridOption,
     JobsOption,
     JsonOption,
@@ -27,9 +25,11 @@ from harness.cli.output import (
     print_json,
     steps,
 )
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from harness.config.grid import Grid
     from harness.tuning.ledger import Row
     from harness.tuning.page import Publication
@@ -98,15 +98,14 @@ def tune(
     will: the same command goes on where it stopped. The ledger of who was given what is written
     to `reports/<grid>-tuning.md`; exit code 3 says that the comparison is not fair or not complete.
 
-    ```
-    python -m harness tune --grid tuning --only 'scenario=prisoner' --trials 20
-    python -m harness tune --grid tuning --write methods/hparams/tuned.toml
-    python -m harness tune --grid tuning --only 'scenario=prisoner' --matched-snr
-    ```
+    \b
+      python -m harness tune --grid tuning --only 'scenario=prisoner' --trials 20
+      python -m harness tune --grid tuning --write methods/hparams/tuned.toml
+      python -m harness tune --grid tuning --only 'scenario=prisoner' --matched-snr
     """
     from harness.config.grid import load_grid, select
     from harness.export.mlflow_setup import INSTALL, installed
-    from harness.results.files import StorageError, check_writable
+    from harness.results.files import check_writable
     from harness.tuning.page import Publication
     from harness.tuning.plan import plans
     from harness.tuning.study import StudyStore
@@ -122,24 +121,20 @@ def tune(
         )
     asked, log, code = load_grid(grid), console(stderr=True), OK
     chosen, n_workers = plans(asked, select(asked.cells, only)), jobs or n_cores()
-    try:
-        check_writable(results / asked.name)
-        if tunes:
-            store = StudyStore(asked, results, storage)
-            budgets = [(plan, _budget(plan, trials, budget)) for plan in chosen]
-            log.print(f"grid {asked.name}: {len(chosen)} studies", soft_wrap=True)
-            code = _search(store, budgets, held_out, n_workers, log)
-        if matched_snr and code != INTERRUPTED:
-            code = max(code, _match(asked, chosen, results, held_out, n_workers, log))
-        if code in _ENDINGS:
-            log.print(_ENDINGS[code], soft_wrap=True)
-            raise typer.Exit(max(code, OK))
-        published = Publication(asked, results, reports, storage)
-        code = max(code, _publish(published, chosen, write, as_json, log))
-        _track(asked, published.ledger.rows, results, track, log)
-    except StorageError as error:
-        log.print(f"error: {error}", style="bold red", soft_wrap=True)
-        code = WRONG_USE
+    check_writable(results / asked.name)
+    if tunes:
+        store = StudyStore(asked, results, storage)
+        budgets = [(plan, _budget(plan, trials, budget)) for plan in chosen]
+        log.print(f"grid {asked.name}: {len(chosen)} studies", soft_wrap=True)
+        code = _search(store, budgets, held_out, n_workers, log)
+    if matched_snr and code != INTERRUPTED:
+        code = max(code, _match(asked, chosen, results, held_out, n_workers, log))
+    if code in _ENDINGS:
+        log.print(_ENDINGS[code], soft_wrap=True)
+        raise typer.Exit(max(code, OK))
+    published = Publication(asked, results, reports, storage)
+    code = max(code, _publish(published, chosen, write, as_json, log))
+    _track(asked, published.ledger.rows, results, track, log)
     raise typer.Exit(code)
 
 
@@ -166,7 +161,7 @@ def _search(
     chosen: Sequence[tuple["Plan", int]],
     n_held_out: int,
     n_workers: int,
-    log: Console,
+    log: "Console",
 ) -> int:
     """Tune, each plan with its budget; see ``_LEFT`` for what it returns beside exit codes."""
     from harness.training.pool import interrupts
@@ -198,13 +193,12 @@ def _match(
     results: Path,
     n_seeds: int,
     n_workers: int,
-    log: Console,
+    log: "Console",
 ) -> int:
     """Run fixed LToS and NeurComm at matched levels, wherever both are."""
-    from harness.results.files import StorageError
-    from harness.results.index import Rerun, look, to_run
+    from harness.results.index import look, to_run
     from harness.training.pool import Job, execute
-    from harness.training.progress import Board, LiveView, LogView
+    from harness.training.progress import open_view
     from harness.tuning import FOLDER
     from harness.tuning.matching import MATCHED, matches
 
@@ -215,13 +209,12 @@ def _match(
         )
     folder = results / grid.name / FOLDER / MATCHED
     cells = [cell for first, *_ in found.values() for cell in first.cells(n_seeds)]
-    runs = to_run(look(cells, folder), Rerun.STALE)
+    runs = to_run(look(cells, folder), "stale")
     jobs = [Job(cell=run.cell, expected_s=1.0, replaces=run.modified_ns) for run in runs]
     log.print(f"matched levels: {len(cells)} cells, {len(jobs)} to run", soft_wrap=True)
     if not jobs:
         return OK
-    view_type = LiveView if log.is_terminal and not log.is_dumb_terminal else LogView
-    with view_type(Board(jobs, folder, n_workers), log) as view:
+    with open_view(jobs, folder, n_workers, log) as view:
         summary = execute(
             jobs,
             folder,
@@ -240,7 +233,7 @@ def _publish(
     chosen: Sequence["Plan"],
     preset: Path | None,
     as_json: bool,
-    log: Console,
+    log: "Console",
 ) -> int:
     """Write ledger and preset, and say whether the comparison is fair."""
     from harness.tuning.ledger import write_preset
@@ -260,7 +253,7 @@ def _publish(
 
 
 def _track(
-    grid: "Grid", rows: Sequence["Row"], results: Path, wanted: bool | None, log: Console
+    grid: "Grid", rows: Sequence["Row"], results: Path, wanted: bool | None, log: "Console"
 ) -> None:
     """Show studies in MLflow; a tracker that fails costs nothing but what it would show."""
     from harness.export.mlflow import Tracker, TrackingError

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import GenericAlias
 from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -40,7 +41,7 @@ def read_toml(file: Path | Traversable, name: str) -> dict[str, Any]:
         raise ConfigurationError(f"{name}: not valid TOML: {error}") from None
 
 
-def checked(kind: type[T], content: Any, name: str) -> T:
+def checked(kind: type[T] | GenericAlias, content: Any, name: str) -> T:
     """Return the content of a file as a type of pydantic's, or of types it knows.
 
     Args:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
+from harness import errors
 from harness.config.cell import Cell
 
 LOCK_PATIENCE_S = 0.3  # longer than `status` ever holds a lock to see whether it is free
@@ -24,7 +25,7 @@ _STORAGE = {
 }
 
 
-class StorageError(OSError):
+class StorageError(errors.StorageError):
     """The results folder cannot be written: no cell can go on, but nothing is lost."""
 
 

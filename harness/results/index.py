@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from harness.config.cell import Cell
 from harness.config.grid import Grid
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 VARIANT = ["task", "label", "method", "variant", "fields", "preset"]
 CURVE_COLUMNS = [*VARIANT, "seed", "evaluation", "episode", "step", "metric", "value"]
 FINAL_COLUMNS = [*VARIANT, "seed", "metric", "value"]
+
+Rerun: TypeAlias = Literal["failed", "stale", "all"]
 
 STALE = "settings, data or code version changed since it was computed"
 
@@ -32,14 +34,6 @@ class State(StrEnum):
     STARTED = "started"  # to be continued from its checkpoint
     MISSING = "missing"
     UNAVAILABLE = "unavailable"
-
-
-class Rerun(StrEnum):
-    """What `run` computes besides what has no result."""
-
-    FAILED = "failed"
-    STALE = "stale"
-    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +109,11 @@ def done_by_variant(grid: Grid, cells: Iterable[Cell], results: Path) -> list[li
 def to_run(runs: Iterable[Run], rerun: Rerun | None) -> tuple[Run, ...]:
     """Return what `run` computes: cells without a result, and what ``rerun`` asks for."""
     wanted = {State.MISSING, State.STARTED, State.DAMAGED, State.RUNNING}
-    if rerun in (Rerun.FAILED, Rerun.ALL):
+    if rerun in ("failed", "all"):
         wanted.add(State.FAILED)
-    if rerun in (Rerun.STALE, Rerun.ALL):
+    if rerun in ("stale", "all"):
         wanted.add(State.STALE)
-    if rerun is Rerun.ALL:
+    if rerun == "all":
         wanted.add(State.DONE)
     return tuple(run for run in runs if run.state in wanted)
 

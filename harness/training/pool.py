@@ -18,7 +18,7 @@ from pebble import ProcessPool
 
 from harness.config.cell import Cell
 from harness.results.files import CellFiles, Failure, StorageError, storage_errors
-from harness.training.threads import ONE_THREAD
+from harness.training import ONE_THREAD
 from harness.training.worker import Outcome, describe, work
 
 # glibc may hand freed memory back to the kernel after every update and get it again page by page at

@@ -282,6 +282,19 @@ class LiveView(Drawing, LogView):
         self._live.update(draw(self.board, *self._console.size), refresh=True)
 
 
+def open_view(jobs: Sequence[Job], folder: Path, n_workers: int, console: Console) -> LogView:
+    """Return what shows the progress of a run: drawn on a terminal, else in plain lines.
+
+    Args:
+        jobs: All that is to be run.
+        folder: The grid's folder of results.
+        n_workers: Cells that run at the same time.
+        console: Where to.
+    """
+    live = console.is_terminal and not console.is_dumb_terminal
+    return (LiveView if live else LogView)(Board(jobs, folder, n_workers), console)
+
+
 def draw(board: Board, width: int, height: int) -> Group:
     """Draw the board so that it fits a terminal of the given size [characters]."""
     cells = list(board.running.values())

@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock
 
 from harness.config.cell import Cell
-from harness.results.files import StorageError
+from harness.errors import StorageError
 from harness.training.pool import TICK_S, stop_asked, workers
 from harness.training.worker import describe
 from harness.tuning.held_out import to_compare

@@ -1,6 +1,14 @@
 """Advantage actor-critic of recurrent agents: what NeurComm, IA2C and ConseNet learn by.
 
-Source: Chu et al., 2020, and their code (deeprl_network). Once per segment, one RMSprop step on::
+Source: Chu et al., 2020, and their code (deeprl_network). Per agent i::
+
+    h_i, c_i = LSTM(relu(MLP(input_i)), (h_i, c_i))       pi_i = softmax(W_a h_i)
+    V_i      = W_v [h_i, one-hot actions of i's neighbors]
+
+As in the source, V_i knows what neighbors do at the same step: a baseline that depends on actions
+others chose, from observations that agent i may not have, which biases the gradient slightly.
+
+Once per segment, one RMSprop step on::
 
     sum_i mean_t( -log pi_i(a_i) (R_i - V_i) - e H(pi_i) + v/2 (R_i - V_i)^2 )
 
@@ -23,17 +31,17 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 
 from methods.base import Method, Rngs, State
-from methods.learners.actor_critic import ActorCritic, Seen
 from methods.learners.rewards import hop_distances, spatial
 from methods.learners.rollout import Rollout, Segment, n_step_returns
 from methods.nn.attention import neighborhood
-from methods.nn.nets import Init
-from methods.nn.policy import entropy, log_probabilities, mode, sample, sample_with, taken
-from methods.nn.recurrent import Memory
+from methods.nn.nets import MLP, Init, Linear, agents_first
+from methods.nn.policy import entropy, greedy, log_probabilities, sample, sample_with, taken
+from methods.nn.recurrent import LSTM, Memory
 from scenarios.base import Actions, Spec, Timestep
 
 SQUARE_DECAY, SQUARE_OFFSET = 0.99, 1e-5  # RMSprop, in every configuration of Chu et al.
@@ -53,7 +61,7 @@ class ActorCriticConfig:
         value_weight: Weight v of the critic's loss.
         max_gradient_norm: Longest joint gradient.
         reward_scale: Factor on rewards inside the learner; metrics are never scaled.
-        alpha: Spatial discount: weight of a reward per hop of distance; the shaping knob.
+        alpha: Spatial discount: weight of a reward per hop of distance.
         normalize: Whether weights of rewards add up to 1 for each agent.
         greedy: How the policy acts without exploration: its likeliest action, or a sample.
     """
@@ -87,7 +95,7 @@ class RecurrentA2C(Method):
     """
 
     def __init__(
-        self, spec: Spec, config: ActorCriticConfig, rngs: Rngs, network: ActorCritic
+        self, spec: Spec, config: ActorCriticConfig, rngs: Rngs, network: "ActorCritic"
     ) -> None:
         if config.alpha < 0:
             raise ValueError(f"alpha is {config.alpha}; it is at least 0, and 1 for the global sum")
@@ -129,7 +137,7 @@ class RecurrentA2C(Method):
         allowed = torch.from_numpy(ts.action_mask).unsqueeze(0)
         self._after = Held(memory, log_probabilities(logits, allowed).exp())
         if not explore and self._config.greedy == "mode":
-            return mode(logits[0].numpy(), ts.action_mask)
+            return greedy(logits[0].numpy(), ts.action_mask)
         return sample(logits[0].numpy(), ts.action_mask, rng)
 
     def _held(self, ts: Timestep) -> Held:
@@ -148,7 +156,7 @@ class RecurrentA2C(Method):
         obs: Tensor,
         neighbors: Int64[Tensor, "graphs agents slots"],
         policy: Float[Tensor, "rows agents actions"],
-    ) -> Seen:
+    ) -> "Seen":
         return Seen(obs * self._obs_scale, self._slots(neighbors), policy)
 
     def _slots(
@@ -178,14 +186,9 @@ class RecurrentA2C(Method):
         c, scaled = self._config, np.float32(self._config.reward_scale) * reward
         if c.alpha == 0:
             return scaled
-        return spatial(scaled, self._distances(graph), c.alpha, normalize=c.normalize)
-
-    def _distances(
-        self, graph: Bool[np.ndarray, "agents agents"]
-    ) -> Float64[np.ndarray, "agents agents"]:
         if self._last_graph is None or not np.array_equal(self._last_graph[0], graph):
             self._last_graph = (graph, hop_distances(graph))
-        return self._last_graph[1]
+        return spatial(scaled, self._last_graph[1], c.alpha, normalize=c.normalize)
 
     def _update(self, segment: Segment) -> Mapping[str, float]:
         c, network = self._config, self._network
@@ -198,7 +201,11 @@ class RecurrentA2C(Method):
         policy_loss = -(taken(log_probs, segment.action) * error.detach()).mean(0).sum()
         value_loss = c.value_weight / 2 * error.square().mean(0).sum()
         spread = entropy(log_probs).mean(0).sum()
-        self._step(policy_loss + value_loss - c.entropy_weight * spread)
+        loss = policy_loss + value_loss - c.entropy_weight * spread
+        self._optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), c.max_gradient_norm)
+        self._optimizer.step()
         n = self._spec.n_agents
         return {
             "policy_loss": policy_loss.item() / n,
@@ -207,7 +214,7 @@ class RecurrentA2C(Method):
         }
 
     def _unroll(
-        self, seen: Seen, segment: Segment
+        self, seen: "Seen", segment: Segment
     ) -> tuple[Float[Tensor, "memories steps units"], Memory]:
         """Repeat a segment; return hidden states after each step, and memories after its ends."""
         hidden, cell = segment.extra["hidden"][0], segment.extra["cell"][0]
@@ -228,12 +235,6 @@ class RecurrentA2C(Method):
         log_probs = log_probabilities(network.logits(hidden), after["action_mask"])
         action = sample_with(log_probs, self._rngs.learn)
         return network.value(hidden, seen.slots, action, self._spec.n_actions)
-
-    def _step(self, loss: Float[Tensor, ""]) -> None:
-        self._optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self._network.parameters(), self._config.max_gradient_norm)
-        self._optimizer.step()
 
     def state_dict(self) -> State:
         """Return network, optimizer, the segment begun and streams; no episode is under way."""
@@ -264,3 +265,113 @@ class RecurrentA2C(Method):
         passed on from neighbor to neighbor.
         """
         return 1.0 + (self._spec.n_agents if self._config.alpha > 0 else 0.0)
+
+
+class Seen(NamedTuple):
+    """What a batch of joint decisions is based on, memories apart.
+
+    Attributes:
+        obs: Scaled observations.
+        slots: Which agent stands in each neighbor slot, one-hot; zero where a slot is empty. One
+            graph if it never changes.
+        policy: Everybody's policy of the step before, uniform at the beginning of an episode.
+    """
+
+    obs: Float[Tensor, "rows agents features"]
+    slots: Float[Tensor, "graphs agents slots agents"]
+    policy: Float[Tensor, "rows agents actions"]
+
+    def slots_of(self, row: int) -> Float[Tensor, "1 agents slots agents"]:
+        """Return the graph of one row."""
+        return self.slots if len(self.slots) == 1 else self.slots[row : row + 1]
+
+
+class ActorCritic(nn.Module):
+    """An encoder, an LSTM and two heads per agent.
+
+    Args:
+        spec: Sizes of the scenario.
+        hidden: Width of each layer of the encoder; the last is also the LSTM's [units].
+        generator: Source of the initial weights.
+        init: Distribution of the initial weights.
+        stack: Height of the stack: the number of agents, or 1 for shared parameters; twice the
+            number of agents gives critics, the second half, an encoder and LSTM of their own.
+        listens: Whether the input has the neighbors' observations beside the own.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        hidden: tuple[int, ...],
+        generator: torch.Generator,
+        init: Init,
+        *,
+        stack: int,
+        listens: bool,
+    ) -> None:
+        super().__init__()
+        n, k, units = spec.n_agents, spec.n_neighbors, hidden[-1]
+        self._n_agents, self._listens, self._separate = n, listens, stack == 2 * n
+        heads = min(stack, n)
+        n_in = spec.n_features * (1 + k) if listens else spec.n_features
+        self.encoder = MLP(stack, (n_in, *hidden), generator, init, activate_last=True)
+        self.lstm = LSTM(stack, units, units, generator, init)
+        self.actor = Linear(heads, units, spec.n_actions, generator, init)
+        self.critic = Linear(heads, units + k * spec.n_actions, 1, generator, init)
+
+    def driven(self, seen: Seen) -> Float[Tensor, "memories rows gates"]:
+        """Compute what the LSTM's gates take from its inputs."""
+        x = agents_first(seen.obs)
+        if self._listens:
+            x = torch.cat([x, from_neighbors(seen.obs, seen.slots)], dim=2)
+        if self._separate:
+            x = torch.cat([x, x])
+        return self.lstm.from_input(self.encoder(x))
+
+    def advance(
+        self,
+        driven: Float[Tensor, "memories rows gates"],
+        memory: Memory,
+        slots: Float[Tensor, "graphs agents slots agents"],
+    ) -> Memory:
+        """Make one time step."""
+        return self.lstm.advance(driven, memory)
+
+    def unroll(self, seen: Seen, memory: Memory, first: Bool[Tensor, "rows"]) -> list[Memory]:
+        """Make one time step per row, from ``memory`` on; return the memories after each."""
+        memories, driven = [], self.driven(seen).split(1, dim=1)
+        for t, begins in enumerate(first.tolist()):
+            memory = self.blank() if begins else memory
+            memory = self.advance(driven[t], memory, seen.slots_of(t))
+            memories.append(memory)
+        return memories
+
+    def blank(self) -> Memory:
+        """Return the memories with which an episode begins."""
+        return self.lstm.blank(2 * self._n_agents if self._separate else self._n_agents)
+
+    def logits(
+        self, hidden: Float[Tensor, "memories rows units"]
+    ) -> Float[Tensor, "rows agents actions"]:
+        """Compute the policies' logits."""
+        return self.actor(hidden[: self._n_agents]).transpose(0, 1)
+
+    def value(
+        self,
+        hidden: Float[Tensor, "memories rows units"],
+        slots: Float[Tensor, "graphs agents slots agents"],
+        action: Int64[Tensor, "rows agents"],
+        n_actions: int,
+    ) -> Float[Tensor, "rows agents"]:
+        """Compute each agent's value, given what its neighbors do."""
+        others = from_neighbors(F.one_hot(action, n_actions).float(), slots)
+        return self.critic(torch.cat([hidden[-self._n_agents :], others], dim=2)).squeeze(2).T
+
+
+def from_neighbors(
+    x: Float[Tensor, "rows agents units"], slots: Float[Tensor, "graphs agents slots agents"]
+) -> Float[Tensor, "agents rows received"]:
+    """Collect what stands in each agent's neighbor slots, side by side; zeros in empty ones."""
+    graphs, agents, k, _ = slots.shape
+    received = slots.reshape(graphs, agents * k, agents) @ x
+    return received.view(len(x), agents, k * x.shape[2]).transpose(0, 1)

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -25,6 +25,7 @@ from methods.base import Method, Rngs, State
 from methods.learners.replay import Replay
 from methods.nn.attention import Neighborhood, neighborhood
 from methods.nn.nets import Init, agents_first, soft_update
+from methods.nn.policy import epsilon_greedy, greedy
 from scenarios.base import Actions, Spec, Timestep
 
 
@@ -295,22 +296,3 @@ def td_target(
 ) -> Float[Tensor, "batch agents"]:
     """One-step target y = r + gamma * V'(o'), without bootstrap at an end state."""
     return reward + discount * continues.unsqueeze(1) * next_value
-
-
-def greedy(
-    scores: Float32[np.ndarray, "agents actions"], allowed: Bool[np.ndarray, "agents actions"]
-) -> Actions:
-    """Pick each agent's best allowed action, ties going to the lower index."""
-    return np.where(allowed, scores, -np.inf).argmax(axis=1)
-
-
-def epsilon_greedy(
-    scores: Float32[np.ndarray, "agents actions"],
-    allowed: Bool[np.ndarray, "agents actions"],
-    epsilon: float,
-    rng: np.random.Generator,
-) -> Actions:
-    """Pick, each agent by itself, a uniformly random allowed action with chance ``epsilon``."""
-    gamble = rng.random(len(scores)) < epsilon
-    anything = np.where(allowed, rng.random(scores.shape), -1.0).argmax(axis=1)
-    return np.where(gamble, anything, greedy(scores, allowed))

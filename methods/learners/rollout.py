@@ -14,9 +14,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from methods.base import State
+from methods.learners.replay import SEEN
 from scenarios.base import Actions, Spec, Timestep
-
-SEEN = ("obs", "neighbors", "action_mask")  # what an agent sees before and after a step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,11 +1,14 @@
-"""Sharing weights: what agents give of their rewards, by neighbor slot and as a matrix.
+"""Sharing weights: what agents give of their rewards, and the noise that explores them.
 
 By slot, ``share[i]`` is what agent i gives: its own part first, then one per neighbor slot. As a
 matrix, W_ij is the share of i's reward that goes to j; every row sums to one.
 """
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from methods.nn.attention import Neighborhood
@@ -65,3 +68,32 @@ def received(
     listed = incoming.gather(2, around.who.expand(len(matrix), -1, -1)) * around.present
     rest = incoming.masked_fill(around.graph, 0.0).sum(2, keepdim=True)
     return torch.cat([own, listed, rest], dim=2)
+
+
+@dataclass
+class OrnsteinUhlenbeck:
+    """Noise on logits of shares: a mean-reverting walk per agent and slot, anew each episode.
+
+    ``x <- x + theta (mu - x) dt + sigma sqrt(dt) n``, with ``x_0 = mu = sigma n_0`` as in the
+    authors' traffic code, so that it is nearly a constant offset per episode.
+
+    Attributes:
+        sigma: Strength, in units of the logits.
+        theta: Pull towards the mean.
+        dt: Time step.
+    """
+
+    sigma: float
+    theta: float = 0.15  # authors' code
+    dt: float = 0.01  # authors' code
+
+    def reset(self, shape: tuple[int, int], rng: np.random.Generator) -> None:
+        """Draw the mean of an episode and start there."""
+        self._mean = self.sigma * rng.standard_normal(shape)
+        self._x = self._mean.copy()
+
+    def sample(self, rng: np.random.Generator) -> Float32[np.ndarray, "agents slots"]:
+        """Advance the walk by one step and return where it is."""
+        drift = self.theta * (self._mean - self._x) * self.dt
+        self._x += drift + self.sigma * self.dt**0.5 * rng.standard_normal(self._x.shape)
+        return self._x.astype(np.float32)

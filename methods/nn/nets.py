@@ -90,7 +90,7 @@ class MLP(nn.Module):
 
 
 def n_networks(parameters: Parameters, n_agents: int) -> int:
-    """Return the height of the stack."""
+    """Return how many networks a stack holds: one per agent, or one that all share."""
     return 1 if parameters == "shared" else n_agents
 
 

@@ -1,4 +1,7 @@
-"""Categorical policies over the allowed actions."""
+"""How agents choose among their allowed actions: from a softmax, greedily or epsilon-greedily.
+
+Draws while acting come from a NumPy stream, draws while learning (``sample_with``) from torch's.
+"""
 
 import numpy as np
 import torch
@@ -35,14 +38,26 @@ def sample(
     rng: np.random.Generator,
 ) -> Actions:
     """Draw an allowed action per agent from softmax(logits), by the Gumbel trick."""
-    return mode((logits + rng.gumbel(size=logits.shape)).astype(np.float32), allowed)
+    return greedy((logits + rng.gumbel(size=logits.shape)).astype(np.float32), allowed)
 
 
-def mode(
-    logits: Float32[np.ndarray, "agents actions"], allowed: Bool[np.ndarray, "agents actions"]
+def greedy(
+    scores: Float32[np.ndarray, "agents actions"], allowed: Bool[np.ndarray, "agents actions"]
 ) -> Actions:
-    """Pick each agent's likeliest allowed action, ties going to the lower index."""
-    return np.where(allowed, logits, -np.inf).argmax(axis=1)
+    """Pick each agent's best allowed action, ties going to the lower index."""
+    return np.where(allowed, scores, -np.inf).argmax(axis=1)
+
+
+def epsilon_greedy(
+    scores: Float32[np.ndarray, "agents actions"],
+    allowed: Bool[np.ndarray, "agents actions"],
+    epsilon: float,
+    rng: np.random.Generator,
+) -> Actions:
+    """Pick, each agent by itself, a uniformly random allowed action with chance ``epsilon``."""
+    gamble = rng.random(len(scores)) < epsilon
+    anything = np.where(allowed, rng.random(scores.shape), -1.0).argmax(axis=1)
+    return np.where(gamble, anything, greedy(scores, allowed))
 
 
 def sample_with(

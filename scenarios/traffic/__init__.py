@@ -1,1 +1,5 @@
-"""Traffic signal control on a CityFlow-compatible microsimulation."""
+"""Signals of intersections let queues of vehicles pass."""
+
+from scenarios.traffic.scenario import Traffic
+
+__all__ = ["Traffic"]

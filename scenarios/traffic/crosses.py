@@ -7,25 +7,26 @@ common (every link meets its siblings at distance 0) and decide which foe blocks
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from scenarios.compiled import kernel
 
 _EPS = 1e-8
 _INSERTION = 16
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _sign(x: float) -> int:
     return int(x + _EPS > 0) - int(x < _EPS)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _on_segment(ax: float, ay: float, bx: float, by: float, px: float, py: float) -> bool:
     cross = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
     dot = (px - ax) * (px - bx) + (py - ay) * (py - by)
     return _sign(cross) == 0 and _sign(dot) <= 0
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _first_cross(points: Any, a0: int, a1: int, b0: int, b1: int) -> tuple[bool, float, float]:
     """Return (found, distance on a, distance on b) of the first crossing of two polylines.
 
@@ -54,7 +55,7 @@ def _first_cross(points: Any, a0: int, a1: int, b0: int, b1: int) -> tuple[bool,
     return False, 0.0, 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _boxes(points: Any, ptr: Any) -> Any:
     """Return the bounding box of each polyline ``[links, 4]``, a little enlarged."""
     boxes = np.empty((len(ptr) - 1, 4), dtype=np.float64)
@@ -69,12 +70,12 @@ def _boxes(points: Any, ptr: Any) -> Any:
     return boxes
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _apart(a: Any, b: Any) -> bool:
     return a[0] > b[2] or b[0] > a[2] or a[1] > b[3] or b[1] > a[3]
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def find_crosses(points: Any, ptr: Any) -> tuple[Any, Any, Any, Any]:
     """Find at most one cross for every pair of lane links of an intersection.
 
@@ -103,7 +104,7 @@ def find_crosses(points: Any, ptr: Any) -> tuple[Any, Any, Any, Any]:
     return first[:n], second[:n], on_first[:n], on_second[:n]
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _median(keys: Any, order: Any, a: int, b: int, c: int) -> int:
     if keys[order[a]] < keys[order[b]]:
         if keys[order[b]] < keys[order[c]]:
@@ -114,7 +115,7 @@ def _median(keys: Any, order: Any, a: int, b: int, c: int) -> int:
     return c if keys[order[b]] < keys[order[c]] else b
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _partition(keys: Any, order: Any, first: int, last: int) -> int:
     pivot = keys[order[first]]
     left, right = first + 1, last
@@ -130,7 +131,7 @@ def _partition(keys: Any, order: Any, first: int, last: int) -> int:
         left += 1
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _sift_down(keys: Any, order: Any, first: int, hole: int, length: int, item: int) -> None:
     top, child = hole, hole
     while child < (length - 1) // 2:
@@ -151,7 +152,7 @@ def _sift_down(keys: Any, order: Any, first: int, hole: int, length: int, item: 
     order[first + hole] = item
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _heap_sort(keys: Any, order: Any, first: int, last: int) -> None:
     """Sort where quicksort went too deep; only built inputs get here."""
     length = last - first
@@ -163,7 +164,7 @@ def _heap_sort(keys: Any, order: Any, first: int, last: int) -> None:
         _sift_down(keys, order, first, 0, end - first, item)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _introsort(keys: Any, order: Any, n: int) -> None:
     depth, m = 0, n
     while m > 1:
@@ -184,7 +185,7 @@ def _introsort(keys: Any, order: Any, n: int) -> None:
             last = cut
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def sort_like_libstdcxx(keys: Any) -> Any:
     """Return the permutation by which libstdc++'s ``std::sort`` orders the keys.
 
@@ -204,7 +205,7 @@ def sort_like_libstdcxx(keys: Any) -> Any:
     return order
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def cross_lists(
     first: Any, second: Any, on_first: Any, on_second: Any, n_links: int,
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where lanes, links, signals and vehicles are on the ground: only pictures need to know."""
+"""Where signals, lanes, links and vehicles are on the ground: only figures need to know."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -7,17 +7,40 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from scenarios.base import Actions
-from scenarios.snapshots import TrafficSnapshot
+from scenarios.base import Actions, AgentMap
 from scenarios.traffic.drivers import Driver
 from scenarios.traffic.entries import Entry, read_json
-from scenarios.traffic.intersections import parse_intersections, parse_links
-from scenarios.traffic.networks import Source
-from scenarios.traffic.roads import parse_roads
-from scenarios.traffic.signals import greens
-from scenarios.traffic.site import Site
+from scenarios.traffic.networks import Source, grid_size
+from scenarios.traffic.roadnet_file import parse_intersections, parse_links, parse_roads
+from scenarios.traffic.signals import Site, greens
 
 NO_LIGHT, RED, GREEN = -1, 0, 1
+_GRIDS = {"authors_6x6": (6, 6)}  # the same grid, in the same order
+_KINDS = ("inner", "edge", "corner")
+
+
+class TrafficSnapshot(NamedTuple):
+    """Where the vehicles are, and what the signals show. Places are x and y [m].
+
+    Attributes:
+        now: Time since the start of the episode [s].
+        lanes: The middle of each lane, from where vehicles come.
+        waiting: Standing vehicles on each lane.
+        light: 1 green, 0 red at the end of each lane; -1 where nothing depends on a signal.
+        place: The middle of each intersection with signals.
+        vehicle: The front of each vehicle.
+        heading: Where each of them is going, of length 1.
+        speed: Of each of them [m/s].
+    """
+
+    now: int
+    lanes: tuple[Float64[np.ndarray, "points 2"], ...]
+    waiting: Int64[np.ndarray, "lanes"]
+    light: Int64[np.ndarray, "lanes"]
+    place: Float64[np.ndarray, "agents 2"]
+    vehicle: Float64[np.ndarray, "vehicles 2"]
+    heading: Float64[np.ndarray, "vehicles 2"]
+    speed: Float64[np.ndarray, "vehicles"]
 
 
 class RoadMap(NamedTuple):
@@ -30,6 +53,18 @@ class RoadMap(NamedTuple):
 
     lines: tuple[Float64[np.ndarray, "points 2"], ...]
     place: Float64[np.ndarray, "agents 2"]
+
+
+def agent_map(network: str) -> AgentMap | None:
+    """Return the map of a grid, column by column from the south; None for another network."""
+    size = _GRIDS.get(network) or grid_size(network)
+    if size is None:
+        return None
+    rows, columns = size
+    x, y = np.divmod(np.arange(rows * columns), rows)
+    sides = ((x == 0) | (x == columns - 1)).astype(int) + ((y == 0) | (y == rows - 1))
+    place = np.stack([x, y], axis=1).astype(np.float64)
+    return AgentMap(place, tuple(_KINDS[n] for n in sides))
 
 
 @lru_cache(maxsize=2)

@@ -15,13 +15,18 @@ from jaxtyping import Bool, Float64, Int8, Int32
 
 from scenarios.traffic import geometry
 from scenarios.traffic.crosses import cross_lists, find_crosses
-from scenarios.traffic.entries import Entry, NetworkError, read_json
-from scenarios.traffic.intersections import Intersection, Link, parse_intersections, parse_links
-from scenarios.traffic.roads import Road, parse_roads
+from scenarios.traffic.entries import Entry, read_json
+from scenarios.traffic.roadnet_file import (
+    Intersection,
+    Link,
+    Road,
+    parse_intersections,
+    parse_links,
+    parse_roads,
+)
 
+RIGHT_TURN = 1  # of `link_kind`
 _LINK_SPEED = 10000.0  # [m/s], that is: none
-
-__all__ = ["NetworkError", "Roadnet", "load_roadnet", "parse_roadnet"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,7 @@ from jaxtyping import Int64
 
 from scenarios.base import Actions, Policy, Timestep
 from scenarios.traffic.drivers import Driver
-from scenarios.traffic.signals import Movements, Signals
-from scenarios.traffic.site import Site
+from scenarios.traffic.signals import Movements, Signals, Site
 
 GREENS_S = (10, 20, 30)  # ours
 _HOLDS = 1e-9  # [vehicles]: less than any difference of counts and of their means

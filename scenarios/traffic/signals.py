@@ -4,13 +4,16 @@ from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int16, Int64
 
 from scenarios import graph as graphs
-from scenarios.traffic.roadnet import Roadnet
+from scenarios.base import Actions, Spec
+from scenarios.traffic.networks import Network, Source
+from scenarios.traffic.roadnet import RIGHT_TURN, Roadnet
+from scenarios.traffic.trips import Routes, find_routes
 
-RIGHT = 1  # the kind of link that is a right turn
 NONE = -1
+COUNT_SCALE = 0.2  # ours: a lane of 100 m holds 13 vehicles
 
 
 class Signals(NamedTuple):
@@ -52,6 +55,64 @@ class Movements(NamedTuple):
     start: Int64[np.ndarray, "movements"]
     end: Int64[np.ndarray, "movements"]
     used: Bool[np.ndarray, "movements"]
+
+
+class Site(NamedTuple):
+    """Where a road network comes from, the network with its demand, and what follows from it."""
+
+    source: Source
+    network: Network
+    signals: Signals
+    routes: Routes
+    movements: Movements
+
+    def spec(self, max_steps: int) -> Spec:
+        """Return the sizes of the scenario; an observation is the phase, then lane counts."""
+        n_actions = len(self.signals.phases)
+        scale = np.full(n_actions + self.signals.lanes.shape[1], COUNT_SCALE, np.float32)
+        scale[:n_actions] = 1
+        return Spec(
+            n_agents=len(self.signals.lanes),
+            n_actions=n_actions,
+            n_neighbors=self.signals.neighbors.shape[1],
+            n_features=len(scale),
+            obs_dtype=np.dtype(np.int16),
+            obs_scale=scale,
+            max_steps=max_steps,
+        )
+
+    def entering(self, by_lane: Int64[np.ndarray, "lanes"]) -> Int64[np.ndarray, "agents entries"]:
+        """Gather a figure of all lanes by agent: of the lanes that enter, 0 in what fills up."""
+        return np.append(by_lane, 0)[self.signals.lanes]
+
+    def observe(
+        self, actions: Actions, counts: Int64[np.ndarray, "lanes"]
+    ) -> Int16[np.ndarray, "agents features"]:
+        """Return what the agents see: the phase they show and the vehicles that come."""
+        n_agents, n_actions = self.signals.allowed.shape
+        obs = np.zeros((n_agents, n_actions + self.signals.lanes.shape[1]), np.int16)
+        obs[np.arange(n_agents), actions] = 1
+        obs[:, n_actions:] = self.entering(counts)
+        return obs
+
+
+def survey(source: Source, phases: tuple[int, ...]) -> Site:
+    """Find agents, movements and routes.
+
+    Args:
+        source: Where roads and demand come from.
+        phases: The phase of the road network behind each action.
+
+    Raises:
+        ValueError: There is nothing to control, nobody to drive, or an intersection without any
+            of the phases; or a file breaks a rule.
+        Unavailable: A dataset is not on this machine.
+    """
+    network = source.load()
+    signals = find_signals(network.roads, phases)
+    routes = find_routes(network.roads, network.flows)
+    movements = find_movements(network.roads, signals, routes.pairs)
+    return Site(source, network, signals, routes, movements)
 
 
 def find_signals(roads: Roadnet, phases: Sequence[int]) -> Signals:
@@ -119,7 +180,7 @@ def greens(roads: Roadnet, place: int) -> Bool[np.ndarray, "phases links"]:
 
 def _opens_right_turns_only(roads: Roadnet, place: int) -> bool:
     kinds = roads.link_kind[roads.link_ptr[place] : roads.link_ptr[place + 1]]
-    return bool((kinds[greens(roads, place)[0]] == RIGHT).all())
+    return bool((kinds[greens(roads, place)[0]] == RIGHT_TURN).all())
 
 
 def _entering(roads: Roadnet, places: Sequence[int]) -> Int64[np.ndarray, "agents lanes"]:

@@ -9,10 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from scenarios.base import Metric
-from scenarios.traffic.flow import Flow
-from scenarios.traffic.roadnet import Roadnet
-from scenarios.traffic.routing import Router
-from scenarios.traffic.signals import RIGHT
+from scenarios.traffic.flow import Flow, Router
+from scenarios.traffic.roadnet import RIGHT_TURN, Roadnet
 
 RED_LIGHT_S = 10.0  # docs/traffic.md: what one red light stands for in paper 001's table
 
@@ -98,7 +96,7 @@ def _turns(roads: Roadnet) -> dict[tuple[int, int], tuple[float, bool]]:
         pair = int(roads.lane_road[roads.link_start[k]]), int(roads.lane_road[roads.link_end[k]])
         length = float(roads.drivable_length[roads.n_lanes + k])
         shortest = min(length, found[pair][0]) if pair in found else length
-        found[pair] = shortest, bool(roads.link_kind[k] != RIGHT)
+        found[pair] = shortest, bool(roads.link_kind[k] != RIGHT_TURN)
     return found
 
 

@@ -42,8 +42,7 @@ def median_rate(work: Callable[[], int]) -> float:
 
 def jungle_kernel() -> float:
     """Steps with observations and graph written into buffers, actions drawn before."""
-    from scenarios.jungle import Jungle
-    from scenarios.kernels import jungle as kernels
+    from scenarios.jungle import Jungle, kernels
 
     @njit
     def play(joint, food, position, occupant, ate, counts, reward, obs, graph, neighbors):  # type: ignore[no-untyped-def]
@@ -71,9 +70,8 @@ def jungle_kernel() -> float:
 
 def routing_kernel() -> float:
     """Whole episodes on shortest paths, chosen in the compiled loop; draws not counted."""
-    from scenarios.kernels import routing as kernels
-    from scenarios.packets import draw_packets
-    from scenarios.routing import Routing
+    from scenarios.routing import Routing, kernels
+    from scenarios.routing.packets import draw_packets
 
     scenario, rng = Routing(), np.random.default_rng(0)
     best = scenario._km.argmin(axis=2)

@@ -6,10 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config.hparams import build_config
-from harness.config.seeding import method_rngs
-from methods import METHODS
 from methods.consenet import mix, mixing_matrix
+from support import recurrent_loops
+from support.recurrent_loops import play
 from support.strategies import graphs
 from support.toys import Line
 
@@ -17,20 +16,7 @@ PATH = np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], dtype=np.bool_)
 
 
 def made(spec, **fields):
-    fields = {"hidden": (5,), "rollout": 5} | fields
-    config = build_config("consenet", "prisoner", "paper", tuple(sorted(fields.items())))
-    return METHODS["consenet"](spec, config, method_rngs(0))
-
-
-def play(method, scenario, episodes):
-    world, act = np.random.default_rng(1), np.random.default_rng(2)
-    for _ in range(episodes):
-        ts = scenario.reset(world)
-        while not ts.last:
-            actions = method.act(ts, act, explore=True)
-            next_ts = scenario.step(actions)
-            method.observe(ts, actions, next_ts)
-            ts = next_ts
+    return recurrent_loops.made("consenet", spec, **({"hidden": (5,), "rollout": 5} | fields))
 
 
 def weights_of(method):

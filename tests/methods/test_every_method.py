@@ -1,14 +1,13 @@
-"""Laws that every registered method obeys; a new one is under test as soon as it has a name.
+"""What holds for every registered method; a new one is under test as soon as it has a name.
 
-The laws themselves are in ``harness.checks``, so that `doctor` can hold a user's method to them.
-They are checked on toy scenarios (``Line``) with small networks that learn from the first episode
-on.
+The checks themselves are the harness's, so that `doctor` can hold a user's method to them. They
+are made on toy scenarios (``Line``) with small networks that learn from the first episodes on.
 """
 
 import numpy as np
 import pytest
+from harness.laws.acting_laws import be_local
 
-from harness.checks.acting import be_local
 from harness.checks.base import NotApplicable
 from harness.checks.registry import METHOD_LAWS
 from harness.checks.subject import probe, registered_method, train
@@ -26,43 +25,43 @@ SCORES_ARE_LOGITS = {  # their critics are looked at in tests of their own
 }  # fmt: skip
 LEARNERS = [name for name in EVERY if METHODS[name].learns]
 SHARING_REWARDS = [name for name in EVERY if METHODS[name].share_out is not Method.share_out]
-ALLOWED = [law for law in METHOD_LAWS if law.startswith("it_plays_allowed_actions")]
+ALLOWED = [check for check in METHOD_LAWS if check.startswith("it_plays_allowed_actions")]
 
 
-def hold(name, law, preset="default"):
+def hold(name, check, preset="default"):
     try:
-        METHOD_LAWS[law](registered_method(name, preset))
+        METHOD_LAWS[check](registered_method(name, preset))
     except NotApplicable as reason:
         pytest.skip(f"{name}: {reason}")
 
 
-@pytest.mark.parametrize("law", METHOD_LAWS)
+@pytest.mark.parametrize("check", METHOD_LAWS)
 @pytest.mark.parametrize("name", EVERY)
-def test_it_obeys(name, law):
-    hold(name, law)
+def test_it_obeys(name, check):
+    hold(name, check)
 
 
-@pytest.mark.parametrize("law", ALLOWED)
+@pytest.mark.parametrize("check", ALLOWED)
 @pytest.mark.parametrize("name", EVERY)
-def test_it_obeys_at_the_settings_of_its_paper(name, law):
-    hold(name, law, "paper")
+def test_it_obeys_at_the_settings_of_its_paper(name, check):
+    hold(name, check, "paper")
 
 
 @pytest.mark.parametrize("preset", [p for p in PRESETS if p != "tuned"])
-@pytest.mark.parametrize("place", sorted(SCENARIOS))
+@pytest.mark.parametrize("scenario_name", sorted(SCENARIOS))
 @pytest.mark.parametrize("name", EVERY)
-def test_it_has_hyperparameters_for_every_scenario_it_suits(name, place, preset):
-    scenario = places.build(place)
+def test_it_has_hyperparameters_for_every_scenario_it_suits(name, scenario_name, preset):
+    scenario = places.build(scenario_name)
     fields = ()
     if name == "reference":
         fields = (("policy", next(iter(scenario.references()))),)
-    config = build_config(name, place, preset, fields)
+    config = build_config(name, scenario_name, preset, fields)
     unsuitable = METHODS[name].unsuitable(scenario.spec, config)
 
     if unsuitable is None:
         cell = Cell(
-            scenario=place,
-            options=places.options(place),
+            scenario=scenario_name,
+            options=places.options(scenario_name),
             method=name,
             fields=fields,
             preset=preset,

@@ -18,8 +18,8 @@ from support.toys import Line
 SMALL = {"hidden": (8,), "rollout": 20, "batch_size": 10, "parameters": "per_agent"}
 
 
-def build(name, scenario, seed=0, place="line", **fields):
-    config = build_config(name, place, "default", tuple((SMALL | fields).items()))
+def build(name, scenario, seed=0, hparams_of="line", **fields):
+    config = build_config(name, hparams_of, "default", tuple((SMALL | fields).items()))
     return METHODS[name](scenario.spec, config, method_rngs(seed))
 
 

@@ -11,8 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from harness.config.hparams import build_config
 from harness.config.seeding import method_rngs
 from methods import METHODS
-from methods.nn.team_network import MonotonicMixer, Sum
-from methods.qmix import remembered
+from methods.qmix import MonotonicMixer, Sum, remembered
 from support.games import MatrixGame, TwoStepGame
 from support.team_loops import LoopMixed
 from support.toys import Line

@@ -11,11 +11,11 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
-from scenarios import SCENARIOS
-from scenarios.pictures import PICTURES, Drawable, Episode, Frame, load_picture, style
-from scenarios.pictures.prisoner import MOST_ROWS
-from scenarios.pictures.routing import APART, map_of
-from scenarios.topology import load_topology, transit_steps
+from scenarios import SCENARIOS, drawing
+from scenarios.pictures import DRAWN, Drawable, Episode, Frame, load_picture
+from scenarios.prisoner.picture import MOST_ROWS
+from scenarios.routing.picture import APART, map_of
+from scenarios.routing.topology import load_topology, transit_steps
 
 DPI = 50
 SMALL = {
@@ -82,7 +82,7 @@ def wedges(figure, color):
     ]
 
 
-@pytest.fixture(params=sorted(PICTURES))
+@pytest.fixture(params=sorted(DRAWN))
 def name(request):
     return request.param
 
@@ -134,8 +134,8 @@ def test_a_picture_is_of_moderate_size(name):
 def test_shares_are_seen(name):
     with_shares, without = reference(name, shares=True), reference(name)
 
-    assert wedges(drawn(name, with_shares, 1)[0], style.ORANGE)
-    assert not wedges(drawn(name, without, 1)[0], style.ORANGE)
+    assert wedges(drawn(name, with_shares, 1)[0], drawing.ORANGE)
+    assert not wedges(drawn(name, without, 1)[0], drawing.ORANGE)
 
 
 def test_what_was_shown_never_changes_and_looking_changes_nothing(name):
@@ -161,7 +161,7 @@ def test_a_wedge_is_broad_where_it_starts_and_lies_right_of_its_way():
     share = np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)
     place = np.array([[0.0, 0.0], [4.0, 0.0]])
 
-    shown = style.edge_wedges(place, frame(scenario, ts, None, share), share=2.0, plain=9.0)
+    shown = drawing.edge_wedges(place, frame(scenario, ts, None, share), share=2.0, plain=9.0)
 
     there, back = (path.vertices[:3] for path in shown.get_paths())
     np.testing.assert_allclose(there, [[0, 0], [4, 0], [0, -1.5]], atol=1e-12)
@@ -173,7 +173,7 @@ def test_an_empty_slot_gets_no_wedge():
     ts = scenario.reset(np.random.default_rng(0))
     place = scenario.snapshot().place
 
-    shown = style.edge_wedges(place, frame(scenario, ts, None), share=1.0, plain=1.0)
+    shown = drawing.edge_wedges(place, frame(scenario, ts, None), share=1.0, plain=1.0)
 
     assert (ts.neighbors < 0).any()
     assert len(shown.get_paths()) == 48  # 24 edges, both ways
@@ -189,7 +189,7 @@ def test_jungle_tells_eating_hitting_and_striking_at_nothing_apart():
 
     figure, _ = drawn("jungle", episode, 0)
 
-    (bite,), (hit,) = wedges(figure, style.YELLOW), wedges(figure, style.VERMILLION)
+    (bite,), (hit,) = wedges(figure, drawing.YELLOW), wedges(figure, drawing.VERMILLION)
     assert bite[1].tolist() == [10, 10]  # x, y of the point
     assert bite[[0, 2]].mean(axis=0).tolist() == [10, 9]
     assert hit[1].tolist() == [11, 20]

@@ -6,7 +6,6 @@ import os
 def threads() -> dict[str, object]:
     import numba
     import torch
-
     from harness.training.threads import ONE_THREAD
 
     return {

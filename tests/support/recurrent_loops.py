@@ -1,10 +1,114 @@
-"""NeurComm, IA2C and ConseNet written agent by agent: what the stacked ones are held against."""
+"""NeurComm, IA2C and ConseNet: how tests play them, and what the stacked ones are held against.
 
+``LoopAgents`` is each of them agent by agent, edges and messages included; ``LoneAgent`` with
+``lone_losses`` is the A2C of a textbook, step by step, for agents without neighbors.
+"""
+
+import dataclasses
+
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.learners.a2c import SQUARE_DECAY, SQUARE_OFFSET
+from harness.config.hparams import build_config
+from harness.config.seeding import method_rngs
+from methods import METHODS
+from methods.learners.a2c import SQUARE_DECAY, SQUARE_OFFSET, Seen
+from methods.nn.attention import neighborhood
+from support.toys import Line, graph_of_slots
+
+
+def made(name, spec, **fields):
+    fields = {"hidden": (6,), "rollout": 7} | fields
+    config = build_config(name, "prisoner", "paper", tuple(sorted(fields.items())))
+    return METHODS[name](spec, config, method_rngs(0))
+
+
+def play(method, scenario, episodes, *, seen=lambda ts: ts):
+    """Train; return the steps and the figures of each update. ``seen`` may alter timesteps."""
+    world, act, steps, figures = np.random.default_rng(1), np.random.default_rng(2), [], []
+    for _ in range(episodes):
+        ts = seen(scenario.reset(world))
+        while not ts.last:
+            actions = method.act(ts, act, explore=True)
+            next_ts = seen(scenario.step(actions))
+            steps.append((ts, actions, next_ts))
+            if row := method.observe(ts, actions, next_ts):
+                figures.append(row)
+            ts = next_ts
+    return steps, figures
+
+
+def isolated(ts):
+    """The same, had nobody a neighbor: all slots empty."""
+    empty = np.full_like(ts.neighbors, -1)
+    return dataclasses.replace(ts, neighbors=empty, graph=graph_of_slots(empty))
+
+
+def path_of(n_agents, n_features, n_actions, steps):
+    """Observations to differentiate by, on a path of agents."""
+    scenario = Line(n_agents=n_agents, n_features=n_features)
+    slots = neighborhood(torch.from_numpy(scenario.reset(np.random.default_rng(0)).neighbors[None]))
+    obs = torch.rand(steps, n_agents, n_features, generator=torch.Generator().manual_seed(0))
+    policy = torch.full((steps, n_agents, n_actions), 1 / n_actions)
+    return scenario, Seen(obs.requires_grad_(), slots.one_hot(), policy)
+
+
+class LoneAgent(nn.Module):
+    """One agent's A2C as a textbook has it: an encoder, an LSTM cell, two heads."""
+
+    def __init__(self, network, agent, n_features, n_actions, units):
+        super().__init__()
+        self.encoder, self.cell = nn.Linear(n_features, units), nn.LSTMCell(units, units)
+        self.actor, self.critic = nn.Linear(units, n_actions), nn.Linear(units, 1)
+        self.cell.bias_hh.requires_grad_(requires_grad=False).zero_()
+        i, f, o, g = (torch.arange(k * units, (k + 1) * units) for k in range(4))
+        order = torch.cat([i, f, g, o])  # torch has the candidate third
+        with torch.no_grad():
+            encoder = network.encoder.layers[0]
+            self.encoder.weight.copy_(encoder.weight[agent].T)
+            self.encoder.bias.zero_()
+            self.cell.weight_ih.copy_(network.lstm.from_input.weight[agent].T[order])
+            self.cell.weight_hh.copy_(network.lstm.from_memory.weight[agent].T[order])
+            self.cell.bias_ih.zero_()
+            for head in ("actor", "critic"):
+                getattr(self, head).weight.copy_(getattr(network, head).weight[agent].T)
+                getattr(self, head).bias.zero_()
+
+    def forward(self, obs, state):
+        state = self.cell(torch.relu(self.encoder(obs)).unsqueeze(0), state)
+        return self.actor(state[0][0]).log_softmax(0), self.critic(state[0][0])[0], state
+
+
+def lone_losses(agent, start, steps, index, scale, c):
+    """One agent's losses on one segment, step by step; also its state at the segment's end."""
+    log_probs, values, rewards, bootstraps, spreads = [], [], [], [], []
+    state = start
+    for ts, actions, next_ts in steps:
+        if ts.first:
+            state = (torch.zeros_like(start[0]), torch.zeros_like(start[1]))
+        logs, value, state = agent(torch.from_numpy(ts.obs[index] * scale), state)
+        log_probs.append(logs[int(actions[index])])
+        spreads.append(-(logs.exp() * logs).sum())
+        values.append(value)
+        rewards.append(float(next_ts.reward[index]))
+        with torch.no_grad():
+            _, following, _ = agent(torch.from_numpy(next_ts.obs[index] * scale), state)
+        bootstraps.append(0.0 if next_ts.terminated else float(following))
+    policy_loss = value_loss = 0.0
+    for t in range(len(steps)):
+        target, factor = 0.0, 1.0
+        for u in range(t, len(steps)):
+            target += factor * rewards[u]
+            factor *= c.discount
+            if steps[u][2].last or u == len(steps) - 1:
+                target += factor * bootstraps[u]
+                break
+        error = target - values[t]
+        policy_loss = policy_loss - log_probs[t] * error.detach() / len(steps)
+        value_loss = value_loss + c.value_weight / 2 * error**2 / len(steps)
+    return policy_loss, value_loss, torch.stack(spreads).mean(), [s.detach() for s in state]
 
 
 def linear(stacked, agent):

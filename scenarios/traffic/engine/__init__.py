@@ -1,7 +1,6 @@
 """A traffic microsimulation that behaves as CityFlow 0.1 does, bit for bit, and faster."""
 
-from scenarios.traffic.engine.archive import Archive
-from scenarios.traffic.engine.engine import Engine
+from scenarios.traffic.engine.engine import Archive, Engine
 from scenarios.traffic.engine.simulation import Simulation
 
 __version__ = "0.1"

@@ -2,29 +2,14 @@
 
 from typing import Any
 
-from scenarios.traffic.engine.bits import mark
-from scenarios.traffic.engine.compiled import kernel
-from scenarios.traffic.engine.leader import update_leader
-from scenarios.traffic.engine.mersenne import draw
-from scenarios.traffic.engine.plan import leads_to, planned
-from scenarios.traffic.engine.priorities import add, contains, discard
+from scenarios.compiled import lean_kernel
+from scenarios.traffic.engine.conflict import mark
+from scenarios.traffic.engine.plan import leads_to, planned, update_leader
+from scenarios.traffic.engine.random_numbers import add, discard, draw, draw_priority
 from scenarios.traffic.engine.state import FREE, NEVER, NONE, PLANNED, QUEUED, RUNNING
 
 
-@kernel
-def draw_priority(words: Any, keys: Any) -> int:
-    """Return a signed 32-bit number that no vehicle holds, and consume the thread's draw."""
-    while True:
-        priority = draw(words)
-        if priority >= 2147483648:
-            priority -= 4294967296
-        if not contains(keys, priority):
-            break
-    draw(words)
-    return priority
-
-
-@kernel
+@lean_kernel
 def create(
     tables: Any, state: Any, model: int, route_first: int, route_last: int, first_road: int,
     flow: int, number: int, speed: float,
@@ -62,7 +47,7 @@ def create(
     return slot
 
 
-@kernel
+@lean_kernel
 def _append(head: Any, tail: Any, vehicles: Any, at: int, slot: int) -> None:
     vehicles[slot].behind = NONE
     if head[at] == NONE:
@@ -72,7 +57,7 @@ def _append(head: Any, tail: Any, vehicles: Any, at: int, slot: int) -> None:
     tail[at] = slot
 
 
-@kernel
+@lean_kernel
 def destroy(state: Any, slot: int) -> None:
     """Take a vehicle out of the pool and free its slot."""
     clock = state.clock[0]
@@ -83,7 +68,7 @@ def destroy(state: Any, slot: int) -> None:
     clock.n_alive -= 1
 
 
-@kernel
+@lean_kernel
 def start_flows(tables: Any, state: Any) -> None:
     """Move the flows whose start time has come to the emitting ones, kept in file order."""
     clock, emitting = state.clock[0], state.emitting
@@ -100,7 +85,7 @@ def start_flows(tables: Any, state: Any) -> None:
         clock.n_emitting += 1
 
 
-@kernel
+@lean_kernel
 def count_births(tables: Any, state: Any) -> float:
     """Return a bound on the vehicles the flows make in this step."""
     clock = state.clock[0]
@@ -112,7 +97,7 @@ def count_births(tables: Any, state: Any) -> float:
     return births
 
 
-@kernel
+@lean_kernel
 def emit_flows(tables: Any, state: Any, valid: Any) -> None:
     """Make the vehicles of this step, flows in file order (section 5.1).
 
@@ -139,7 +124,7 @@ def emit_flows(tables: Any, state: Any, valid: Any) -> None:
     clock.flow_time += clock.dt
 
 
-@kernel
+@lean_kernel
 def place_planned(tables: Any, state: Any, valid: Any) -> None:
     """Move buffered vehicles to entry queues; drop those without a route (section 5.2)."""
     clock = state.clock[0]
@@ -155,7 +140,7 @@ def place_planned(tables: Any, state: Any, valid: Any) -> None:
     clock.n_planned = 0
 
 
-@kernel
+@lean_kernel
 def _place(tables: Any, state: Any, valid: Any, slot: int) -> None:
     v, journey, clock = state.vehicles[slot], state.journeys[slot], state.clock[0]
     if v.route_first == v.route_last:
@@ -179,7 +164,7 @@ def _place(tables: Any, state: Any, valid: Any, slot: int) -> None:
     clock.n_queued += 1
 
 
-@kernel
+@lean_kernel
 def admit(tables: Any, state: Any) -> None:
     """Let at most one waiting vehicle onto each lane, lanes in order (section 5.3)."""
     clock, vehicles = state.clock[0], state.vehicles
@@ -196,7 +181,7 @@ def admit(tables: Any, state: Any) -> None:
             _enter(tables, state, slot, lane, last)
 
 
-@kernel
+@lean_kernel
 def _enter(tables: Any, state: Any, slot: int, lane: int, last: int) -> None:
     clock, v = state.clock[0], state.vehicles[slot]
     _append(state.head, state.tail, state.vehicles, lane, slot)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.traffic.engine.compiled import inlined, kernel
+from scenarios.compiled import inlined, lean_kernel
 
 TURN_SPEED = 8.3333
 YIELD_DISTANCE = 5
@@ -102,7 +102,7 @@ def can_yield(x: Any, dist: float) -> bool:
     return dist < 0 and dist + x.length < 0
 
 
-@kernel
+@lean_kernel
 def reach(x: Any, m: Any, d: float, kind: int, clock: Any) -> int:
     """Return in how many steps a vehicle gets d meters ahead on a link of a kind."""
     if d <= 0:

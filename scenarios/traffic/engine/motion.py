@@ -6,11 +6,11 @@ hot loop that take them as a tuple spend more time on passing it than on driving
 
 from typing import Any
 
-from scenarios.traffic.engine.bits import may_conflict
-from scenarios.traffic.engine.compiled import inlined, kernel
+from scenarios.compiled import inlined, lean_kernel
 from scenarios.traffic.engine.conflict import (
     find_contested,
     first_to_yield,
+    may_conflict,
     must_stop_at_line,
 )
 from scenarios.traffic.engine.formulas import (
@@ -27,7 +27,7 @@ from scenarios.traffic.engine.state import NONE
 CAP = 100.0
 
 
-@kernel
+@lean_kernel
 def act(
     clocks: Any, by_place: Any, length: Any, max_speed: Any, lanes: Any, links: Any, lane_out:
     Any, crosses: Any, foe_local: Any, routes: Any, vehicles: Any, journeys: Any, models: Any,
@@ -81,7 +81,7 @@ def choose(clock: Any, v: Any, speed: float) -> None:
         v.new_speed, v.new_dis = speed, (v.speed + speed) * clock.dt / 2 + v.dis
 
 
-@kernel
+@lean_kernel
 def pass_on(
     length: Any, lanes: Any, links: Any, lane_out: Any, routes: Any, v: Any, plan: Any,
 ) -> None:  # fmt: skip

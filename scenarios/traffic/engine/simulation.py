@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int32, Int64
@@ -13,25 +13,30 @@ from scenarios.traffic.engine.build import (
     model_records,
     new_state,
     plan_length,
+    tidy,
     with_room,
 )
 from scenarios.traffic.engine.demand import create
-from scenarios.traffic.engine.kernel import advance
-from scenarios.traffic.engine.lights import show_phase, show_phases
-from scenarios.traffic.engine.mersenne import seed_words
-from scenarios.traffic.engine.routes import listed_vehicles, replan_all, try_route
-from scenarios.traffic.engine.saved import Saved, copied
-from scenarios.traffic.engine.state import FREE, NONE, RUNNING, State
-from scenarios.traffic.engine.tidy import tidy
+from scenarios.traffic.engine.plan import replan_all, try_route
+from scenarios.traffic.engine.random_numbers import seed_words
+from scenarios.traffic.engine.state import FREE, NONE, RUNNING, State, listed_vehicles
+from scenarios.traffic.engine.step import advance, show_phase, show_phases
 from scenarios.traffic.entries import NetworkError
-from scenarios.traffic.flow import Flow, VehicleModel
+from scenarios.traffic.flow import Flow, Router, VehicleModel
 from scenarios.traffic.roadnet import Roadnet
-from scenarios.traffic.routing import Router
 
 _LOG = logging.getLogger(__name__)
 _CAPACITY = 256
 _TIDY_STEPS, _TIDY_VEHICLES = 32, 1000
 _SHORTEST_CYCLE = 1e-6
+
+
+class Saved(NamedTuple):
+    """The vehicle models and routes known at a moment, and the state of that moment."""
+
+    models: list[VehicleModel]
+    routes: Any
+    state: State
 
 
 class Simulation:
@@ -290,7 +295,7 @@ class Simulation:
     def copy(self) -> Saved:
         """Return a copy of everything a step changes, with the demand it refers to."""
         return Saved(
-            models=list(self._models), routes=self._tables.routes, state=copied(self._state)
+            models=list(self._models), routes=self._tables.routes, state=_copied(self._state)
         )
 
     def resume(self, saved: Saved) -> None:
@@ -302,8 +307,13 @@ class Simulation:
         self._tables = self._tables._replace(
             routes=saved.routes, models=model_records(saved.models, self._dt)
         )
-        self._state = copied(saved.state)
+        self._state = _copied(saved.state)
         replan_all(self._tables, self._state)
+
+
+def _copied(state: State) -> State:
+    """Return a state with arrays of its own."""
+    return State(*(rows.copy() for rows in state))
 
 
 @cache

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.core import config
 
+from scenarios.compiled import kernel
+
 NONE = -1
 NEVER = 2147483647
 FREE, PLANNED, QUEUED, RUNNING = 0, 1, 2, 3
@@ -178,3 +180,24 @@ def records(n: int, dtype: np.dtype[Any]) -> Any:
     """Return n zeroed records; as a recarray where kernels run uncompiled."""
     rows = np.zeros(n, dtype=dtype)
     return rows.view(np.recarray) if config.DISABLE_JIT else rows  # type: ignore[attr-defined]
+
+
+@kernel
+def listed_vehicles(head: Any, vehicles: Any) -> tuple[Any, Any]:
+    """Return the slots of several lists one after the other, and where each begins.
+
+    Args:
+        head: ``[lists]`` first vehicle of each list, or -1.
+        vehicles: VEHICLE records.
+    """
+    ptr = np.zeros(len(head) + 1, dtype=np.int64)
+    slots = np.empty(len(vehicles), dtype=np.int32)
+    n = 0
+    for k in range(len(head)):
+        slot = head[k]
+        while slot != NONE:
+            slots[n] = slot
+            n += 1
+            slot = vehicles[slot].behind
+        ptr[k + 1] = n
+    return slots[:n], ptr

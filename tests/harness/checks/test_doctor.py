@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from harness.training.threads import ONE_THREAD
 
 from harness.__main__ import main
 from harness.checks import installation as doctor
@@ -16,7 +17,6 @@ from harness.checks.installation import mark, play_scenario, train_method
 from harness.checks.subject import find_method, find_scenario
 from harness.errors import ConfigurationError
 from harness.training.pool import Workers
-from harness.training.threads import ONE_THREAD
 
 SCENARIO = '''"""A scenario of a user's."""
 from scenarios.prisoner import Prisoner
@@ -34,7 +34,7 @@ number = 7
 '''
 METHOD = '''"""A method of a user's."""
 from dataclasses import dataclass
-from methods.random_policy import RandomPolicy, RandomPolicyConfig
+from methods.reference import RandomPolicy, RandomPolicyConfig
 from methods.base import Method
 
 @dataclass(frozen=True)

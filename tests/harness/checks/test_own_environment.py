@@ -16,7 +16,7 @@ from harness.config.grid import load_grid
 from harness.errors import ConfigurationError
 from harness.training.loop import run_cell
 from scenarios.base import Unavailable
-from scenarios.foreign import source_hash
+from scenarios.pettingzoo.foreign import source_hash
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "docs" / "examples" / "simple_spread.toml"
@@ -169,7 +169,7 @@ def test_nothing_in_square_brackets_gets_lost_on_the_console(capsys, monkeypatch
     def needs_the_extra(module, options):
         raise Unavailable("`pip install 'ltos-bench[pettingzoo]'`")
 
-    monkeypatch.setattr("scenarios.pettingzoo.make", needs_the_extra)
+    monkeypatch.setattr("scenarios.pettingzoo.scenario.make", needs_the_extra)
 
     for command in ("plan", "run"):
         with pytest.raises(SystemExit):

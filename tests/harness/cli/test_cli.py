@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
-from harness.commands import catalog
-from harness.config import grid
 from harness.config.cell import Budget
 from harness.config.grid import load_grid
 from harness.export.mlflow import TrackingError
@@ -48,14 +46,6 @@ def here(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "mine.toml").write_text(GRID)
     return tmp_path
-
-
-@pytest.fixture
-def planned_rooftop(monkeypatch):
-    """Announce a scenario that is not built."""
-    tables = {"scenarios": {"rooftop": "scenario rooftop is not built yet"}, "methods": {}}
-    for module in (grid, catalog):
-        monkeypatch.setattr(module, "planned", lambda: tables)
 
 
 @pytest.fixture
@@ -134,7 +124,6 @@ def test_every_command_has_help_with_an_example(call, command):
         (["run", "--checkpoint-every", "-1"], "--checkpoint-every"),
         (["list", "things"], "things"),
         (["list", "methods", "--scenario", "prisonr"], "did you mean 'prisoner'?"),
-        (["list", "methods", "--scenario", "rooftop"], "not built yet"),
         (["list", "methods", "--scenario", "pettingzoo"], "it needs options (module, max_steps)"),
         (["list", "grids", "--scenario", "prisoner"], "--scenario"),
         (["export"], "--format"),
@@ -148,7 +137,7 @@ def test_every_command_has_help_with_an_example(call, command):
         (["rum"], "rum"),
     ],
 )
-def test_wrong_use_ends_in_a_message_and_exit_code_2(call, arguments, says, planned_rooftop):
+def test_wrong_use_ends_in_a_message_and_exit_code_2(call, arguments, says):
     code, out, log = call(*arguments)
 
     assert code == 2
@@ -297,13 +286,13 @@ def test_looking_at_a_damaged_result_shows_it_and_touches_nothing(call, here, co
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_plan_lists_what_is_unavailable_and_why(call, here, planned_rooftop):
-    (here / "mine.toml").write_text(GRID.replace("prisoner", "rooftop"))
+def test_plan_lists_what_is_unavailable_and_why(call, here):
+    (here / "mine.toml").write_text(GRID.replace("prisoner", "jungle").replace("dqn", "coco_q"))
 
     code, out, log = call("plan", "--grid", "mine.toml")
 
     assert code == 0, log
-    assert "scenario rooftop is not built yet" in " ".join(out.split())
+    assert "two agents; this scenario has 20" in " ".join(out.split())
 
 
 def test_plan_says_how_to_get_a_dataset_that_is_missing(call, here, monkeypatch):
@@ -373,7 +362,7 @@ def test_list_methods_tells_what_each_knows_sends_and_may_be_tuned_in(call):
     assert methods["dgn"]["floats_execution"] == 32
     assert methods["team_dqn"]["centralized"]
     assert methods["ltos"]["shaping"] == ["selfishness"]
-    assert methods["dqn"]["knobs"]["update_every"]["kind"] == "int"
+    assert methods["dqn"]["search_space"]["update_every"]["kind"] == "int"
     assert methods["consenet"]["parameters"] == "per_agent"
 
 

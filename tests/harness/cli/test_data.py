@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import data
 from harness.__main__ import main
+from harness.cli.data import DataError, DataState, dataset_state
+from harness.cli.data import get as fetch
 from harness.config.grid import load_grid
-from harness.data import DataError, DataState, dataset_state, fetch
 from scenarios.traffic import datasets as registry
 from scenarios.traffic.datasets import DataFile, Dataset, data_folder
 
@@ -73,8 +73,7 @@ def know(monkeypatch, place):
         town = Dataset(
             description="a town", license="free", upstream=upstream, roadnet=roadnet, flow=flow
         )
-        for module in (data, registry):
-            monkeypatch.setattr(module, "datasets", lambda: {"town": town})
+        monkeypatch.setattr(registry, "datasets", lambda: {"town": town})
         return town
 
     return know
@@ -283,11 +282,12 @@ def test_a_sweep_without_its_dataset_is_unavailable_with_the_command(tmp_path, p
 
     grid = load_grid(path)
 
-    (reason,) = grid.unavailable.values()
+    (cell,) = grid.cells
+    reason = cell.unavailable
     assert "python -m harness data fetch shenzhen" in reason
     assert ("another SHA-256" in reason) == damaged
-    assert grid.lacking == set(grid.cells)
-    assert grid.cells[0].place == "traffic,network=shenzhen"
+    assert cell.lacking
+    assert cell.task == "traffic,network=shenzhen"
 
 
 def test_the_registry_is_complete_and_right():

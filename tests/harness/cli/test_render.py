@@ -10,7 +10,6 @@ import torch
 from filelock import FileLock
 from PIL import Image
 
-import harness.commands.obtain
 import harness.training.worker
 from harness.__main__ import main
 from harness.config.cell import Budget, Cell
@@ -296,7 +295,7 @@ def at_once(monkeypatch):
                 view.settled(job, failure)
         return summary
 
-    monkeypatch.setattr(harness.commands.obtain, "execute", execute)
+    monkeypatch.setattr("harness.training.replay.execute", execute)
 
 
 def ltos() -> Cell:

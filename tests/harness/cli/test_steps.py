@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from harness.commands import steps as module
-from harness.commands.steps import steps
+from harness.cli import output as module
+from harness.cli.output import steps
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from harness.report.curves import plots
 from harness.report.rows import variants
 from harness.report.sharing import share_plots
 from harness.results.index import load_runs
-from scenarios.traffic.places import agent_map
+from scenarios.traffic.road_map import agent_map
 from scenarios.traffic.scenario import Traffic
 from support import recorded
 

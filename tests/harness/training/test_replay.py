@@ -5,11 +5,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from harness.training.threads import ONE_THREAD
 
 from harness.__main__ import main
 from harness.config.grid import load_grid
 from harness.results.result import load_result, result_path
-from harness.training.threads import ONE_THREAD
 from harness.training.worker import work
 from methods import METHODS
 

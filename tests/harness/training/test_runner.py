@@ -10,7 +10,7 @@ from harness.config.cell import Budget, Cell
 from harness.training import loop as runner
 from harness.training.loop import Training, run_cell
 from methods import METHODS
-from methods.random_policy import RandomPolicy
+from methods.reference import RandomPolicy
 from scenarios import SCENARIOS
 from support.toys import Line
 

@@ -164,3 +164,12 @@ class Unequal(MatrixGame):
 
     def play(self, actions):
         return np.array([1, 0], np.float32), True
+
+
+def test_rewards_of_others_are_discounted_by_distance():
+    path = np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], dtype=np.bool_)
+    reward = np.array([1, 10, 100], np.float32)
+    distance = hop_distances(path)
+
+    assert spatial(reward, distance, 0.5, normalize=False).tolist() == [31, 60.5, 105.25]
+    assert spatial(reward, distance, 1.0, normalize=False).tolist() == [111, 111, 111]

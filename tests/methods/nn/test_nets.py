@@ -116,3 +116,12 @@ def test_the_target_moves_the_stated_fraction_of_the_way():
     assert target.weight.item() == pytest.approx(2.0)
     assert target.bias.item() == pytest.approx(-0.5)
     assert online.weight.item() == 5.0
+
+
+def test_orthogonal_layers_have_orthogonal_rows_or_columns():
+    network = MLP(2, (3, 5, 2), torch.Generator().manual_seed(0), "orthogonal")
+
+    wide, tall = (layer.weight.detach() for layer in network.layers)
+
+    torch.testing.assert_close(wide @ wide.mT, 2 * torch.eye(3).expand(2, 3, 3))
+    torch.testing.assert_close(tall.mT @ tall, 2 * torch.eye(2).expand(2, 2, 2))

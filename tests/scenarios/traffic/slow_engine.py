@@ -11,9 +11,8 @@ import sys
 
 import numpy as np
 
-from scenarios.traffic.flow import Flow, VehicleModel
+from scenarios.traffic.flow import Flow, Router, VehicleModel
 from scenarios.traffic.roadnet import Roadnet
-from scenarios.traffic.routing import Router
 
 NEVER = 2147483647
 TURN_SPEED = 8.3333

@@ -6,7 +6,7 @@ from slow_engine import SlowEngine
 from test_wrong_input import good_flow, good_roadnet, write
 
 from scenarios.traffic.engine import Archive, Engine, __version__
-from scenarios.traffic.engine.mersenne import N_WORDS, draw, seed_words
+from scenarios.traffic.engine.random_numbers import N_WORDS, draw, seed_words
 from scenarios.traffic.entries import NetworkError
 
 

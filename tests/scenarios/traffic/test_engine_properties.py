@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from networks import STEPS_S, worlds
 from twins import fast
 
-from scenarios.traffic.routing import Router
+from scenarios.traffic.flow import Router
 
 LAWS = settings(max_examples=40, deadline=None, derandomize=True)
 

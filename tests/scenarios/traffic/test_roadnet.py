@@ -10,9 +10,9 @@ from cityflow_recordings import NETS, files, golden_dir
 from scenarios.traffic import geometry
 from scenarios.traffic.crosses import cross_lists, find_crosses, sort_like_libstdcxx
 from scenarios.traffic.entries import parse_decimal
+from scenarios.traffic.flow import Router
 from scenarios.traffic.grid_generator import TABLE_1, generate_flow, generate_roadnet
 from scenarios.traffic.roadnet import load_roadnet, parse_roadnet
-from scenarios.traffic.routing import Router
 
 
 @pytest.mark.parametrize("name", NETS)

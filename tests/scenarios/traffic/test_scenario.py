@@ -10,12 +10,11 @@ from cityflow_recordings import data_dir
 
 from scenarios.base import Unavailable
 from scenarios.references import play
-from scenarios.traffic import reference_values
 from scenarios.traffic.engine import Engine
 from scenarios.traffic.entries import NetworkError
 from scenarios.traffic.grid_generator import generate_flow, generate_roadnet
 from scenarios.traffic.networks import Source
-from scenarios.traffic.scenario import Traffic
+from scenarios.traffic.scenario import REFERENCE_VALUES, Traffic, measure
 from scenarios.traffic.trips import Trips, durations
 
 STRAIGHT_EAST, STRAIGHT_NORTH, LEFT_EAST, LEFT_NORTH = range(4)
@@ -84,14 +83,14 @@ def test_red_lights_stand_for_ten_seconds_at_each_of_six_signals(authors):
     assert found["red_lights"][0] == pytest.approx((found["duration"][0] - 63.0) / 60, abs=1e-4)
 
 
-@pytest.mark.parametrize("network", sorted(reference_values.KNOWN))
-def test_the_landmarks_of_known_networks_are_what_is_measured(network, monkeypatch):
+@pytest.mark.parametrize("network", sorted(REFERENCE_VALUES))
+def test_the_reference_values_of_known_networks_are_what_is_measured(network, monkeypatch):
     if not network.startswith("grid"):
         monkeypatch.setenv("HARNESS_DATA", str(data_dir()))
     scenario = Traffic(network=network)
     stated = scenario.floor, scenario.bound
 
-    measured = reference_values.measure(scenario)
+    measured = measure(scenario)
 
     for ends, found in zip(stated, measured, strict=True):
         assert ends["duration"] == pytest.approx(found["duration"], abs=0.06)

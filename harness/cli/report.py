@@ -137,7 +137,7 @@ def report(
 
 def _ledgers(grid: "Grid", results: Path, reports: Path) -> list["Publication"]:
     """Return the tuning ledger, if anything was tuned; else Optuna stays unimported."""
-    from harness.tuning.storage import has_studies
+    from harness.tuning import has_studies
 
     if not has_studies(results / grid.name):
         return []

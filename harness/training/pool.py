@@ -101,6 +101,7 @@ def execute(
     Args:
         jobs: What to run, in any order.
         folder: The grid's folder of results.
+        view: Shows how things go.
         n_workers: Processes at most.
         checkpoint_every: Least time between two checkpoints of a cell [s].
         time_limit: Longest a cell may run in one go [s]; None for no limit.
@@ -109,8 +110,9 @@ def execute(
     with workers(max(1, min(n_workers, len(jobs)))) as team, interrupts() as signals:
         pending: dict[Future[Outcome], Job] = {
             team.pool.schedule(
-                run_in_worker,
-                args=(job.cell, folder, checkpoint_every, job.replaces, job.for_policy),
+                work,
+                args=(job.cell, folder, checkpoint_every, stop_asked),
+                kwargs={"replaces": job.replaces, "for_policy": job.for_policy},
                 timeout=time_limit,
             ): job
             for job in sorted(jobs, key=lambda job: -job.expected_s)
@@ -183,15 +185,6 @@ def workers(n_workers: int) -> Iterator[Workers]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def run_in_worker(
-    cell: Cell, folder: Path, checkpoint_every: float, replaces: int | None, for_policy: bool
-) -> Outcome:
-    """Run ``work`` in a worker process."""
-    return work(
-        cell, folder, checkpoint_every, stop_asked, replaces=replaces, for_policy=for_policy
-    )
 
 
 def stop_asked() -> bool:

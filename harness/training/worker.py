@@ -80,6 +80,7 @@ def work(
     """Compute a cell's result and keep its policy, unless somebody has it or is at it.
 
     Args:
+        cell: What to run.
         folder: The grid's folder of results.
         checkpoint_every: Least time between two checkpoints [s]; 0 writes one per evaluation.
         stop: Asked after each evaluation; True means: checkpoint and come back.

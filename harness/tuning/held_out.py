@@ -5,13 +5,16 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import permutation_test
 
 from harness.config.cell import Cell
-from harness.tuning.plan import BASE, UNSEEN_SEEDS
-from harness.tuning.scoring import Score
+from harness.stats.paired import sign_flip_p
+from harness.tuning.plan import BASE, HELD_OUT_SEEDS
 from harness.tuning.study import Study
-from harness.tuning.trial import Trial
+from harness.tuning.trial import Score, Trial, rounded
+
+LEVEL = 0.05  # chance that equal settings are called better; another that they are called worse
+
+Verdict = Literal["better", "worse", "no difference shown"]
 
 
 def to_compare(study: Study, n_seeds: int) -> dict[str, Cell]:
@@ -21,44 +24,28 @@ def to_compare(study: Study, n_seeds: int) -> dict[str, Cell]:
 
     Args:
         study: One whose budget is spent.
-        n_seeds: Unseen seeds.
+        n_seeds: Held-out seeds.
     """
     best, wanted = study.best(), dict[str, Cell]()
     if best is None:
         return wanted
-    for seed in range(UNSEEN_SEEDS, UNSEEN_SEEDS + n_seeds):
-        plain = replace(study.plan, inherited={}).variant(BASE, {}, seed)
-        found = best.attempt.cell(study.plan, seed)
+    for seed in range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + n_seeds):
+        plain, found = _defaults(study, seed), best.attempt.cell(study.plan, seed)
         wanted[_name(BASE, seed)] = plain
         if found != plain:
             wanted[_name(str(best.number), seed)] = found
     return {name: cell for name, cell in wanted.items() if name not in study.notes}
 
 
-def compared(study: Study, best: Trial) -> tuple[dict[int, Score], dict[int, Score]]:
-    """Return by unseen seed what the defaults came to, and the best trial's settings."""
-    plain, defaults = _noted(study, BASE), replace(study.plan, inherited={})
-    same = best.attempt.cell(study.plan, 0) == defaults.variant(BASE, {}, 0)
-    return plain, plain if same else _noted(study, str(best.number))
+def compared(study: Study, best: Trial) -> dict[int, tuple[float, float]]:
+    """Return by held-out seed the scores of the defaults and of the best trial's settings.
 
-
-def _noted(study: Study, whose: str) -> dict[int, Score]:
-    prefix = _name(whose, "")
-    return {
-        int(name.removeprefix(prefix)): Score(**record)
-        for name, record in study.notes.items()
-        if name.startswith(prefix)
-    }
-
-
-def _name(whose: str, seed: int | str) -> str:
-    return f"unseen.{whose}.{seed}"
-
-
-LEVEL = 0.05  # chance that equal settings are called better; another that they are called worse
-_PATTERNS = 10_000  # of signs; all of them up to 13 seeds
-
-Verdict = Literal["better", "worse", "no difference shown"]
+    Seeds on which one of them has none are left out.
+    """
+    plain = _noted(study, BASE)
+    same = best.attempt.cell(study.plan, 0) == _defaults(study, 0)
+    tuned = plain if same else _noted(study, str(best.number))
+    return {seed: (plain[seed], tuned[seed]) for seed in sorted(plain.keys() & tuned.keys())}
 
 
 def verdict(gains: Float[np.ndarray, "seeds"]) -> Verdict:
@@ -69,21 +56,25 @@ def verdict(gains: Float[np.ndarray, "seeds"]) -> Verdict:
 
 
 def chance(gains: Float[np.ndarray, "seeds"]) -> float:
-    """Return the chance of gains as large as these, in sum, between equally good settings.
-
-    The paired permutation test: between equals, every gain might as well have the other sign.
-    """
+    """Return the chance of gains as large as these, in sum, between equally good settings."""
     if not np.any(gains):
         return 1.0
     if len(gains) == 1:
         return 0.5 if gains[0] > 0 else 1.0
-    found = permutation_test(
-        (gains, np.zeros_like(gains)),
-        lambda a, b, axis: np.mean(a - b, axis=axis),
-        permutation_type="samples",
-        alternative="greater",
-        n_resamples=_PATTERNS,
-        vectorized=True,
-        rng=np.random.default_rng(0),
-    )
-    return float(found.pvalue)
+    return sign_flip_p(gains, np.random.default_rng(0), "greater")
+
+
+def _defaults(study: Study, seed: int) -> Cell:
+    return replace(study.plan, inherited={}).variant(BASE, {}, seed)
+
+
+def _noted(study: Study, whose: str) -> dict[int, float]:
+    prefix, scores = _name(whose, ""), dict[int, float]()
+    for name, record in study.notes.items():
+        if name.startswith(prefix) and (value := Score(**record).value) is not None:
+            scores[int(name.removeprefix(prefix))] = rounded(value)
+    return scores
+
+
+def _name(whose: str, seed: int | str) -> str:
+    return f"unseen.{whose}.{seed}"  # as journals have it

@@ -1,10 +1,11 @@
-"""How much each searched hyperparameter mattered."""
+"""The ledger: what every study was given, what it brought, and whether the comparison is fair."""
 
 import json
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from jaxtyping import Float
 from optuna.exceptions import ExperimentalWarning
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, create_trial
+from optuna.trial import create_trial
 
 from harness.config.grid import Grid
 from harness.config.hparams import Tuned, build_config, read_tuned
@@ -25,53 +26,15 @@ from harness.results.files import write_text
 from harness.tuning.held_out import Verdict, chance, compared, verdict
 from harness.tuning.plan import BASE, Plan
 from harness.tuning.proposing import distribution, encoded
-from harness.tuning.scoring import Score
-from harness.tuning.study import Shelf, Study, finished, spent
-from harness.tuning.trial import Fate, Trial, best, of_preset
+from harness.tuning.study import FIRST, Study, StudyStore, finished, spent
+from harness.tuning.trial import State, Trial, best
 
-AT_LEAST = 10  # trials; the best quarter of fewer is one or two
+TOLERANCE = 0.05  # by which budgets spent at one task may differ
+AT_LEAST = 10  # trials that importances rest on; the best quarter of fewer is one or two
 _QUARTER = 0.25
 
 
-def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
-    """Return by PED-ANOVA what sets the best quarter of the trials apart, in all 1.
-
-    Preset ``paper`` is left out: it differs in more than what is searched. Pruned trials count with
-    the seeds they have. Empty where there are too few trials, or so many equal ones that no quarter
-    is best.
-
-    Args:
-        plan: Of their study.
-        trials: All trials.
-    """
-    known = [
-        (trial, trial.value)
-        for trial in trials
-        if trial.fate in (Fate.COMPLETE, Fate.PRUNED)
-        and trial.attempt.preset in (None, BASE)
-        and trial.attempt.parameters.keys() == plan.space.keys()
-    ]
-    values = sorted((value for _, value in known if value is not None), reverse=plan.maximize)
-    if len(values) < AT_LEAST or values[math.ceil(_QUARTER * len(values)) - 1] == values[-1]:
-        return {}
-    way = StudyDirection.MAXIMIZE if plan.maximize else StudyDirection.MINIMIZE
-    study = optuna.create_study(direction=way)
-    study.add_trials([_complete(plan, trial, value) for trial, value in known])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        evaluator = PedAnovaImportanceEvaluator(target_quantile=_QUARTER)
-    return get_param_importances(study, evaluator=evaluator)
-
-
-def _complete(plan: Plan, trial: Trial, value: float | None) -> FrozenTrial:
-    return create_trial(
-        params={name: encoded(parameter) for name, parameter in trial.attempt.parameters.items()},
-        distributions={name: distribution(parameter) for name, parameter in plan.space.items()},
-        value=value,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """A line of the ledger.
 
@@ -81,9 +44,7 @@ class Row:
         finished: Whether that is spent.
         trials: All trials that ended.
         values: Hyperparameters of the best trial that differ from preset ``default``.
-        unseen: By unseen seed, the scores of the defaults and of the best trial's settings.
-        importances: How much each hyperparameter mattered, in all 1; empty where too few trials
-            say anything.
+        held_out: By held-out seed, the scores of the defaults and of the best trial's settings.
     """
 
     plan: Plan
@@ -91,8 +52,25 @@ class Row:
     finished: bool
     trials: tuple[Trial, ...]
     values: Mapping[str, Value]
-    unseen: Mapping[int, tuple[float, float]]
-    importances: Mapping[str, float]
+    held_out: Mapping[int, tuple[float, float]]
+
+    @classmethod
+    def of(cls, study: Study) -> "Row":
+        """Look up what the ledger says of a study."""
+        plan, trials = study.plan, tuple(trial for trial in study.trials() if trial.ended)
+        leader, changed = best(trials, maximize=plan.maximize), dict[str, Value]()
+        if leader is not None:
+            found = asdict(leader.attempt.cell(plan, plan.seeds[0]).config)
+            usual = asdict(build_config(plan.method, plan.cell.scenario, BASE))
+            changed = {name: found[name] for name in sorted(found) if found[name] != usual[name]}
+        return cls(
+            plan=plan,
+            budget=study.budget,
+            finished=finished(study),
+            trials=trials,
+            values=changed,
+            held_out={} if leader is None else compared(study, leader),
+        )
 
     @property
     def best(self) -> Trial | None:
@@ -114,79 +92,124 @@ class Row:
         """Processor seconds of its runs."""
         return sum((run.cpu_s for trial in self.trials for run in trial.runs.values()), 0.0)
 
-    def count(self, fate: Fate) -> int:
+    def count(self, state: State) -> int:
         """Count the trials of which this became."""
-        return sum(trial.fate is fate for trial in self.trials)
+        return sum(trial.state is state for trial in self.trials)
 
     def score(self, preset: str) -> float | None:
         """Return what a preset came to on the tuning seeds."""
-        trial = of_preset(self.trials, preset)
-        return None if trial is None else trial.value
+        return next((t.value for t in self.trials if t.attempt.preset == preset), None)
 
     @property
     def gains(self) -> Float[np.ndarray, "seeds"]:
-        """How much better the best trial's settings are than the defaults, by unseen seed."""
-        pairs = np.array(list(self.unseen.values()), dtype=np.float64).reshape(-1, 2)
+        """How much better the best trial's settings are than the defaults, by held-out seed."""
+        pairs = np.array(list(self.held_out.values()), dtype=np.float64).reshape(-1, 2)
         return (pairs[:, 1] - pairs[:, 0]) * (1 if self.plan.maximize else -1)
 
     @property
-    def optimism(self) -> float | None:
+    def gain(self) -> float | None:
+        """Mean of the gains."""
+        return float(self.gains.mean()) if self.held_out else None
+
+    @property
+    def selection_bias(self) -> float | None:
         """By how much the best trial's score on tuning seeds flatters its settings."""
-        if self.found is None or not self.unseen:
+        if self.found is None or not self.held_out:
             return None
-        truth = float(np.mean([tuned for _, tuned in self.unseen.values()]))
+        truth = float(np.mean([tuned for _, tuned in self.held_out.values()]))
         return (self.found - truth) * (1 if self.plan.maximize else -1)
 
     @property
     def p(self) -> float | None:
         """Chance of gains as large as these if the settings were equally good."""
-        return chance(self.gains) if self.unseen else None
+        return chance(self.gains) if self.held_out else None
 
     @property
     def verdict(self) -> Verdict | None:
-        """What the unseen seeds say of the best trial's settings against the defaults."""
-        return verdict(self.gains) if self.unseen else None
+        """What the held-out seeds say of the best trial's settings against the defaults."""
+        return verdict(self.gains) if self.held_out else None
+
+    @cached_property
+    def importances(self) -> Mapping[str, float]:
+        """How much each hyperparameter mattered; empty where too few trials say anything."""
+        return importances(self.plan, self.trials)
+
+    def record(self) -> dict[str, Any]:
+        """Return what the ledger says of a study as JSON can have it."""
+        n_trials = len(self.trials)
+        return {
+            "study": self.plan.name,
+            "task": self.plan.task,
+            "method": self.plan.method,
+            "inherits": self.plan.parent,
+            "metric": self.plan.metric,
+            "higher_is_better": self.plan.maximize,
+            "seeds": self.plan.seeds,
+            "budget": self.budget,
+            "finished": self.finished,
+            "spent": self.spent,
+            "cpu_s": round(self.cpu_s, 1),
+            "dimensions": len(self.plan.space),
+            "trials": {state: self.count(state) for state in State if self.count(state)},
+            "share_pruned": self.count(State.PRUNED) / n_trials if n_trials else None,
+            "scores": {**{preset: self.score(preset) for preset in FIRST}, "tuned": self.found},
+            "best": None if self.best is None else self.best.number,
+            "values": self.values,
+            "held_out": {str(seed): list(pair) for seed, pair in self.held_out.items()},
+            "gain": self.gain,
+            "p": self.p,
+            "verdict": self.verdict,
+            "selection_bias": self.selection_bias,
+            "importances": self.importances,
+            "record": [trial_record(trial) for trial in self.trials],
+        }
 
 
-def row_of(study: Study) -> Row:
-    """Look up what the ledger says of a study."""
-    plan, trials = study.plan, tuple(trial for trial in study.trials() if trial.ended)
-    leader = best(trials, maximize=plan.maximize)
-    values: Mapping[str, Value] = {}
-    unseen: Mapping[int, tuple[float, float]] = {}
-    if leader is not None:
-        values, unseen = _changed(study, leader), _pairs(*compared(study, leader))
-    return Row(
-        plan=plan,
-        budget=study.budget,
-        finished=finished(study),
-        trials=trials,
-        values=values,
-        unseen=unseen,
-        importances=importances(plan, trials),
-    )
+def trial_record(trial: Trial) -> dict[str, Any]:
+    """Return a trial as JSON can have it."""
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "ended": trial.ended,
+        **trial.attempt.record(),
+        "value": trial.value,
+        "runs": {str(seed): run.record() for seed, run in trial.runs.items()},
+    }
 
 
-def _changed(study: Study, trial: Trial) -> dict[str, Value]:
-    plan = study.plan
-    found = asdict(trial.attempt.cell(plan, plan.seeds[0]).config)
-    usual = asdict(build_config(plan.method, plan.cell.scenario, BASE))
-    return {name: found[name] for name in sorted(found) if found[name] != usual[name]}
+def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
+    """Return by PED-ANOVA what sets the best quarter of the trials apart, in all 1.
 
+    To two digits, on which processors agree, largest first. Preset ``paper`` is left out: it
+    differs in more than what is searched. Pruned trials count with the seeds they have. Empty where
+    there are too few trials, or so many equal ones that no quarter is best.
 
-def _pairs(
-    plain: Mapping[int, Score], tuned: Mapping[int, Score]
-) -> dict[int, tuple[float, float]]:
-    """Return both scores of every seed that both came to an end on."""
-    found: dict[int, tuple[float, float]] = {}
-    for seed in sorted(plain.keys() & tuned.keys()):
-        before, after = plain[seed].value, tuned[seed].value
-        if before is not None and after is not None:
-            found[seed] = before, after
-    return found
-
-
-TOLERANCE = 0.05  # by which budgets spent at one task may differ
+    Args:
+        plan: Of their study.
+        trials: All trials.
+    """
+    known = [
+        (trial.attempt.parameters, trial.value)
+        for trial in trials
+        if trial.state in (State.COMPLETE, State.PRUNED)
+        and trial.attempt.preset in (None, BASE)
+        and trial.attempt.parameters.keys() == plan.space.keys()
+    ]
+    values = sorted((value for _, value in known if value is not None), reverse=plan.maximize)
+    if len(values) < AT_LEAST or values[math.ceil(_QUARTER * len(values)) - 1] == values[-1]:
+        return {}
+    way = StudyDirection.MAXIMIZE if plan.maximize else StudyDirection.MINIMIZE
+    study = optuna.create_study(direction=way)
+    kinds = {name: distribution(parameter) for name, parameter in plan.space.items()}
+    for parameters, value in known:
+        params = {name: encoded(parameter) for name, parameter in parameters.items()}
+        study.add_trial(create_trial(params=params, distributions=kinds, value=value))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=_QUARTER)
+    shares = get_param_importances(study, evaluator=evaluator)
+    rough = {name: round(share, 2) for name, share in shares.items()}
+    return dict(sorted(rough.items(), key=lambda item: (-item[1], item[0])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,33 +226,25 @@ class Ledger:
     rows: tuple[Row, ...]
     faults: tuple[str, ...]
 
+    @classmethod
+    def of(cls, grid: Grid, results: Path, url: str | None = None) -> "Ledger":
+        """Look up what was tuned.
+
+        Args:
+            grid: Whose studies.
+            results: Folder of the results of all grids.
+            url: A database in place of the journals.
+
+        Raises:
+            ConfigurationError: A study is damaged or of something else.
+        """
+        rows = tuple(map(Row.of, StudyStore(grid, results, url).begun()))
+        return cls(grid=grid.name, rows=rows, faults=tuple(faults(grid, rows)))
+
     def record(self) -> dict[str, Any]:
         """Return the ledger as JSON can have it."""
-        return {
-            "grid": self.grid,
-            "faults": list(self.faults),
-            "studies": [row_record(row) for row in self.rows],
-        }
-
-    def text(self) -> str:
-        """Return the ledger as a file."""
-        return json.dumps(self.record(), indent=1, allow_nan=False) + "\n"
-
-
-def ledger(grid: Grid, results: Path, url: str | None = None) -> Ledger:
-    """Look up what was tuned.
-
-    Args:
-        grid: Whose studies.
-        results: Folder of the results of all grids.
-        url: A database in place of the journals.
-
-    Raises:
-        ConfigurationError: A study is damaged or of something else.
-    """
-    shelf = Shelf(grid, results, url)
-    rows = tuple(row_of(study) for study in shelf.begun())
-    return Ledger(grid=grid.name, rows=rows, faults=tuple(faults(grid, rows)))
+        studies = [row.record() for row in self.rows]
+        return {"grid": self.grid, "faults": list(self.faults), "studies": studies}
 
 
 def faults(grid: Grid, rows: Sequence[Row]) -> list[str]:
@@ -244,7 +259,7 @@ def faults(grid: Grid, rows: Sequence[Row]) -> list[str]:
         ]
         found += [
             f"{row.plan.name}: compared on seed {seed}, which it was tuned on"
-            for seed in sorted(set(row.plan.seeds) & row.unseen.keys())
+            for seed in sorted(set(row.plan.seeds) & row.held_out.keys())
         ]
     for task in dict.fromkeys(row.plan.task for row in rows):
         found += _unequal(task, [row for row in rows if row.plan.task == task])
@@ -260,50 +275,6 @@ def _unequal(task: str, rows: Sequence[Row]) -> list[str]:
         f"{task}: budgets differ by {gap:.1%}, more than {TOLERANCE:.0%}: {least.plan.method} "
         f"spent {least.spent:,} environment steps, {most.plan.method} {most.spent:,}"
     ]
-
-
-def row_record(row: Row) -> dict[str, Any]:
-    """Return what the ledger says of a study as JSON can have it."""
-    trials = [trial_record(trial) for trial in row.trials]
-    presets = {preset: row.score(preset) for preset in ("paper", "default")}
-    return {
-        "study": row.plan.name,
-        "task": row.plan.task,
-        "method": row.plan.method,
-        "inherits": row.plan.parent,
-        "metric": row.plan.metric,
-        "higher_is_better": row.plan.maximize,
-        "seeds": row.plan.seeds,
-        "budget": row.budget,
-        "finished": row.finished,
-        "spent": row.spent,
-        "cpu_s": round(row.cpu_s, 1),
-        "dimensions": len(row.plan.space),
-        "trials": {fate: row.count(fate) for fate in Fate if row.count(fate)},
-        "share_pruned": row.count(Fate.PRUNED) / len(trials) if trials else None,
-        "scores": {**presets, "tuned": row.found},
-        "best": None if row.best is None else row.best.number,
-        "values": row.values,
-        "unseen": {str(seed): list(pair) for seed, pair in row.unseen.items()},
-        "gain": float(np.mean(row.gains)) if row.unseen else None,
-        "p": row.p,
-        "verdict": row.verdict,
-        "optimism": row.optimism,
-        "importances": row.importances,
-        "record": trials,
-    }
-
-
-def trial_record(trial: Trial) -> Mapping[str, Any]:
-    """Return a trial as JSON can have it."""
-    return {
-        "number": trial.number,
-        "fate": trial.fate,
-        "ended": trial.ended,
-        **trial.attempt.record(),
-        "value": trial.value,
-        "runs": {str(seed): run.record() for seed, run in trial.runs.items()},
-    }
 
 
 _HEAD = """\

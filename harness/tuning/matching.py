@@ -1,10 +1,21 @@
-"""Runs of fixed LToS and NeurComm at matched levels, and what they came to."""
+"""Fixed LToS and NeurComm where an agent counts itself equally in both, and what that came to.
+
+Source: paper 000, Appendix A.2, "signal-to-noise ratio". In fixed LToS an agent with k neighbors
+counts itself s and each neighbor (1 - s) / k: its ratio is ``s / (1 - s) * k``. In NeurComm it
+counts itself 1 and a neighbor alpha: ``1 / alpha``. The first depends on the agent's number of
+neighbors; the second leaves out those further away, who count alpha^2 and less. So both are also
+matched by the self share, the part of what an agent learns from that is its own: s, and
+``1 / sum_j alpha^d_ij``.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float64
+from scipy.optimize import brentq
 
 from harness.config.cell import Cell
 from harness.config.hparams import untuned
@@ -12,16 +23,44 @@ from harness.config.seeding import Purpose, stream
 from harness.report.document import Table
 from harness.report.markdown import escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, range_text
-from harness.results.result import DamagedResult, RunResult, load_result, result_path
-from harness.tuning.pictures import Panels, Point
-from harness.tuning.plan import BASE, UNSEEN_SEEDS, Plan
-from harness.tuning.scoring import late_mean
-from harness.tuning.snr import KNOBS, Setting, settings
+from harness.results.index import find
+from harness.tuning.pictures import RATIO, Panels, Point
+from harness.tuning.plan import BASE, HELD_OUT_SEEDS, Plan
+from harness.tuning.trial import late_mean, rounded
 from methods import METHODS
+from methods.learners.rewards import hop_distances
 from scenarios import SCENARIOS
 
 MATCHED = "matched_snr"  # folder beside the studies, with results as `run` leaves them
-_MOST_SEEDS = 1000
+SHARE = "self share"
+RATIOS = (1.0, 2.0, 5.0, 10.0, 20.0)  # Tables 6 and 7 of paper 000: 1, about 10 and about 20
+SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+PARAMETERS = {"fixed_ltos": "selfishness", "neurcomm": "alpha"}  # what sets it, by method
+_DIGITS, _MOST_SEEDS = 4, 1000
+
+Graph = Bool[np.ndarray, "agents agents"]
+PerAgent = Float64[np.ndarray, "agents"]
+Distances = Float64[np.ndarray, "agents agents"]
+
+
+class Setting(NamedTuple):
+    """A method's parameter at a level.
+
+    Attributes:
+        kind: What is matched.
+        level: Its value, mean over the agents.
+        method: ``fixed_ltos`` or ``neurcomm``.
+        parameter: Value of its parameter.
+        least: Of the agents, the least value of what is matched.
+        most: Of the agents, the largest.
+    """
+
+    kind: str
+    level: float
+    method: str
+    parameter: float
+    least: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +74,7 @@ class Match:
         n_neighbors: Of the agents, the least and the largest number.
     """
 
-    plans: dict[str, Plan]
+    plans: Mapping[str, Plan]
     preset: str
     settings: tuple[Setting, ...]
     n_neighbors: tuple[int, int]
@@ -45,35 +84,28 @@ class Match:
         """The plan of fixed LToS."""
         return self.plans["fixed_ltos"]
 
-    def cell(self, setting: Setting, seed: int) -> Cell:
-        """Return the cell of a setting."""
-        plan = replace(self.plans[setting.method], inherited={})
-        return plan.variant(self.preset, {KNOBS[setting.method]: setting.parameter}, seed)
-
     def cells(self, n_seeds: int) -> list[Cell]:
         """Return what is to be run; levels that both ways of matching share, once."""
-        seeds = range(UNSEEN_SEEDS, UNSEEN_SEEDS + n_seeds)
-        return list(dict.fromkeys(self.cell(s, seed) for s in self.settings for seed in seeds))
+        seeds = range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + n_seeds)
+        return list(dict.fromkeys(self._cell(s, seed) for s in self.settings for seed in seeds))
 
-    def scores(self, setting: Setting, folder: Path) -> list[float]:
-        """Return what the runs of a setting came to, seed by seed, as far as they were run."""
+    def outcome(self, folder: Path) -> dict[Setting, list[float]]:
+        """Return by setting what its runs came to, seed by seed; nothing of those without runs."""
+        found = {setting: self._scores(setting, folder) for setting in self.settings}
+        return {setting: scores for setting, scores in found.items() if scores}
+
+    def _scores(self, setting: Setting, folder: Path) -> list[float]:
         found = list[float]()
-        for seed in range(UNSEEN_SEEDS, UNSEEN_SEEDS + _MOST_SEEDS):
-            cell = self.cell(setting, seed)
-            path = result_path(folder, cell)
-            result = _valid(path, cell) if path.exists() else None
+        for seed in range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + _MOST_SEEDS):
+            result = find(self._cell(setting, seed), folder).result
             if result is None:
                 break
-            found.append(late_mean(result.curve, self.plan.metric))
+            found.append(rounded(late_mean(result.curve, self.plan.metric)))
         return found
 
-
-def _valid(path: Path, cell: Cell) -> RunResult | None:
-    try:
-        result = load_result(path)
-    except DamagedResult:  # it is run again, like one that is missing
-        return None
-    return result if result.fingerprint == cell.fingerprint else None
+    def _cell(self, setting: Setting, seed: int) -> Cell:
+        plan = replace(self.plans[setting.method], inherited={})
+        return plan.variant(self.preset, {PARAMETERS[setting.method]: setting.parameter}, seed)
 
 
 def matches(plans: Sequence[Plan]) -> dict[str, list[Match]]:
@@ -86,40 +118,78 @@ def matches(plans: Sequence[Plan]) -> dict[str, list[Match]]:
     """
     found = dict[str, list[Match]]()
     for task in dict.fromkeys(plan.task for plan in plans):
-        both = {p.method: p for p in plans if p.task == task and p.method in KNOBS}
-        if len(both) < len(KNOBS):
+        both = {p.method: p for p in plans if p.task == task and p.method in PARAMETERS}
+        if len(both) < len(PARAMETERS):
             continue
         cell = next(iter(both.values())).cell
         scenario = SCENARIOS[cell.scenario](**dict(cell.options))
-        graph = scenario.reset(stream(UNSEEN_SEEDS, Purpose.EVAL_WORLD, 0)).graph
+        graph = scenario.reset(stream(HELD_OUT_SEEDS, Purpose.EVAL_WORLD, 0)).graph
         counts, levels = graph.sum(axis=1) - 1, tuple(settings(graph))
         ends = int(counts.min()), int(counts.max())
-        tuned = not any(untuned(method, cell.scenario) for method in KNOBS)
-        presets = ("tuned", BASE) if tuned else (BASE,)
+        tuned = not any(untuned(method, cell.scenario) for method in PARAMETERS)
         found[task] = [
             Match(plans=both, preset=preset, settings=levels, n_neighbors=ends)
-            for preset in presets
+            for preset in (("tuned", BASE) if tuned else (BASE,))
         ]
     return found
 
 
-def outcome(match: Match, folder: Path) -> Mapping[Setting, list[float]]:
-    """Return what the runs of every setting came to; settings without runs are left out."""
-    scores = {setting: match.scores(setting, folder) for setting in match.settings}
-    return {setting: values for setting, values in scores.items() if values}
+def settings(graph: Graph) -> list[Setting]:
+    """Return both methods' parameters at every level that NeurComm can have, too.
+
+    Args:
+        graph: Row i is N_i, which contains i; of graphs that change, the first.
+    """
+    neighbors, distance = graph.sum(axis=1) - 1.0, hop_distances(graph)
+    neighbors, found = neighbors[neighbors > 0], list[Setting]()
+    if not len(neighbors):
+        return found  # nobody to share with
+
+    def add(kind: str, level: float, method: str, parameter: float, own: PerAgent) -> None:
+        ends = float(own.min()), float(own.max())
+        found.append(Setting(kind, level, method, parameter, *ends))
+
+    for ratio in RATIOS:
+        s = round(ratio / (ratio + float(neighbors.mean())), _DIGITS)
+        add(RATIO, ratio, "fixed_ltos", s, s / (1 - s) * neighbors)
+        alpha = round(1 / ratio, _DIGITS)
+        add(RATIO, ratio, "neurcomm", alpha, np.array([1 / alpha]))
+    for share in SHARES:
+        matched = alpha_of(share, distance)
+        if matched is not None:
+            add(SHARE, share, "fixed_ltos", share, np.array([share]))
+            add(SHARE, share, "neurcomm", matched, self_share(matched, distance))
+    return found
 
 
-def panels(match: Match, scores: Mapping[Setting, list[float]]) -> Panels:
+def self_share(alpha: float, distance: Distances) -> PerAgent:
+    """Return the part of what each agent of NeurComm learns from that is its own reward."""
+    reachable = np.isfinite(distance)
+    weights = np.where(reachable, alpha ** np.where(reachable, distance, 0.0), 0.0)
+    return 1 / weights.sum(axis=1)
+
+
+def alpha_of(share: float, distance: Distances) -> float | None:
+    """Return the alpha at which the mean self share is so much; None where none up to 1 is."""
+
+    def excess(alpha: float) -> float:
+        return float(self_share(alpha, distance).mean()) - share
+
+    if excess(1.0) > 0:
+        return None
+    return round(float(brentq(excess, 0.0, 1.0)), _DIGITS)
+
+
+def panels(match: Match, scores: Mapping[Setting, Sequence[float]]) -> Panels:
     """Return the figure of a task."""
     info = SCENARIOS[match.plan.cell.scenario].metric_info[match.plan.metric]
     content: dict[str, dict[str, list[Point]]] = {}
     for setting, values in scores.items():
-        lines = content.setdefault(setting.kind, {})
-        points = lines.setdefault(setting.method, [])
+        points = content.setdefault(setting.kind, {}).setdefault(setting.method, [])
         x = setting.level
         ends = x, min(x, setting.least), max(x, setting.most)  # parameters are rounded
         y = float(np.mean(values)), min(values), max(values)
-        points.append(Point(*(float(f"{value:.10g}") for value in (*ends, *y))))
+        points.append(Point(*(float(f"{value:.4g}") for value in (*ends, *y))))
     return Panels(
         title=f"{match.plan.task}, {match.preset}: matched self-interest",
         ylabel=f"{match.plan.metric} [{info.unit}]",
@@ -134,26 +204,25 @@ How much an agent counts itself, in fixed LToS and in NeurComm at the same level
 ratio: the weight of its own reward over that of a neighbor's, s / (1 - s) * k with k neighbors in
 fixed LToS, 1 / alpha in NeurComm. Self share: the part of what it learns from that is its own
 reward, s and 1 / sum_j alpha^d_ij. Where agents differ in a level, it is their mean, and the range
-stands behind; neighbors of an agent: {neighbors}. Preset {preset}, {n} unseen seeds. {metric}
+stands behind; neighbors of an agent: {neighbors}. Preset {preset}, {n} held-out seeds. {metric}
 {arrow}: mean, and least to most."""
 
 
 def matching_text(match: Match, scores: Mapping[Setting, Sequence[float]]) -> str:
     """Write the table of a task."""
-    plan = match.plan
-    scenario = SCENARIOS[plan.cell.scenario](**dict(plan.cell.options))
-    places = decimals(scenario.bound[plan.metric], scenario.floor[plan.metric])
+    plan, values = match.plan, match.plan.cell.reference_values
+    places = decimals(values.bound[plan.metric], values.floor[plan.metric])
     counts = sorted({len(values) for values in scores.values()})
     head = ["level"]
-    for method in KNOBS:
+    for method in PARAMETERS:
         head += [METHODS[method].title, "mean", "range"]
     lines = []
     for kind, level in dict.fromkeys((setting.kind, setting.level) for setting in scores):
         line = [f"{kind} {level:g}"]
-        for method in KNOBS:
+        for method in PARAMETERS:
             at = (kind, level, method)
             setting = next((s for s in scores if (s.kind, s.level, s.method) == at), None)
-            line += [NOTHING] * 3 if setting is None else _cells(setting, scores[setting], places)
+            line += [NOTHING] * 3 if setting is None else _entries(setting, scores[setting], places)
         lines.append(tuple(line))
     text = _READING.format(
         task=escape(plan.task),
@@ -166,10 +235,10 @@ def matching_text(match: Match, scores: Mapping[Setting, Sequence[float]]) -> st
     return f"{text}\n\n{table_text(Table(head=tuple(head), rows=tuple(lines)))}"
 
 
-def _cells(setting: Setting, values: Sequence[float], places: int) -> list[str]:
+def _entries(setting: Setting, values: Sequence[float], places: int) -> list[str]:
     span = "" if setting.least == setting.most else f" ({setting.least:.3g} to {setting.most:.3g})"
     return [
-        f"{KNOBS[setting.method]}={setting.parameter:g}{span}",
-        number(float(np.mean(values)), places),
+        f"{PARAMETERS[setting.method]}={setting.parameter:g}{span}",
+        number(rounded(float(np.mean(values))), places),
         range_text(values, places),
     ]

@@ -7,9 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from harness.config.search_space import Parameter
 from harness.export.mlflow import Entry, Family, Member, Point, as_text, metric_name
-from harness.tuning.ledger import Row, row_record, trial_record
+from harness.tuning.ledger import Row, trial_record
 from harness.tuning.pictures import draw, history
 from harness.tuning.trial import Trial
 
@@ -21,7 +20,7 @@ def study_family(grid: str, row: Row) -> Family:
     return Family(
         task=row.plan.task,
         variant=row.plan.method,
-        fingerprint=_hash(row_record(row)),
+        fingerprint=_hash(row.record()),
         above=partial(_study_entry, grid, row),
         members={
             _name(row, trial): Member(
@@ -37,14 +36,17 @@ def _study_entry(grid: str, row: Row) -> Entry:
     plan, spans = row.plan, [_times_ms(trial) for trial in row.trials]
     figures = {
         "best": row.found,
-        "optimism": row.optimism,
-        "gain": float(row.gains.mean()) if row.unseen else None,
+        "selection_bias": row.selection_bias,
+        "gain": row.gain,
         "budget": row.budget,
         "spent": row.spent,
         "trials": len(row.trials),
         "resources/cpu_s": row.cpu_s,
     } | {f"importance/{name}": share for name, share in row.importances.items()}
-    searched = {f"search.{name}": as_text(_range(plan.space[name])) for name in plan.space}
+    searched = {
+        f"search.{name}": as_text(parameter.model_dump(exclude_defaults=True))
+        for name, parameter in plan.space.items()
+    }
     picture = history(f"{plan.name}: tuning", [row])
     return Entry(
         name=f"{plan.task}/{plan.method}",
@@ -53,7 +55,7 @@ def _study_entry(grid: str, row: Row) -> Entry:
         points=[Point(name, float(v), 0) for name, v in figures.items() if v is not None],
         files={"values.json": json.dumps(dict(row.values), indent=1) + "\n"}
         | ({"history.svg": draw(picture).decode()} if picture.lines else {}),
-        fingerprint=_hash(row_record(row)),
+        fingerprint=_hash(row.record()),
         start_ms=min((start for start, _ in spans), default=0),
         end_ms=max((end for _, end in spans), default=0),
     )
@@ -70,7 +72,7 @@ def _trial_entry(grid: str, row: Row, trial: Trial) -> Entry:
     return Entry(
         name=f"trial={trial.number} {row.plan.task}/{row.plan.method}",
         tags=_tags(grid, row)
-        | {"role": "trial", "fate": str(trial.fate), "cell_id": _name(row, trial)},
+        | {"role": "trial", "state": str(trial.state), "cell_id": _name(row, trial)},
         params=_params(row) | {"preset": trial.attempt.preset or "proposed"} | parameters,
         points=[Point(metric_name(k), float(v), 0) for k, v in figures.items() if v is not None],
         files={},
@@ -89,10 +91,6 @@ def _params(row: Row) -> dict[str, str]:
     texts = {"scenario": cell.scenario, "task": plan.task, "method": plan.method}
     numbers = {"seeds": plan.seeds, "run_steps": plan.run_steps}
     return texts | {"metric": plan.metric} | {k: as_text(v) for k, v in numbers.items()}
-
-
-def _range(parameter: Parameter) -> Any:
-    return parameter.model_dump(exclude_defaults=True)
 
 
 def _name(row: Row, trial: Trial) -> str:

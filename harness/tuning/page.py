@@ -1,7 +1,6 @@
 """The ledger as a page for people."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,13 +13,13 @@ from harness.report.document import Table
 from harness.report.markdown import code, escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, rough, sentence
 from harness.results.files import write_text
+from harness.tuning import FOLDER
 from harness.tuning.held_out import LEVEL
-from harness.tuning.ledger import TOLERANCE, Ledger, Row, ledger
-from harness.tuning.matching import MATCHED, matches, matching_text, outcome, panels
+from harness.tuning.ledger import TOLERANCE, Ledger, Row
+from harness.tuning.matching import MATCHED, matches, matching_text, panels
 from harness.tuning.pictures import Picture, digest, draw, history, importances
 from harness.tuning.plan import Plan, plans, searched
-from harness.tuning.storage import FOLDER
-from harness.tuning.trial import Fate
+from harness.tuning.trial import State, rounded
 from methods import METHODS
 from scenarios import SCENARIOS
 
@@ -32,64 +31,13 @@ number of environment steps; the check fails where what they spent differs by mo
 the end the budget paid for some of the seeds only; never the best. `searched`: how many
 hyperparameters.
 
-`paper`, `default` and `tuned` (the best trial) are scores on the tuning seeds; with `unseen`, means
+`paper`, `default` and `tuned` (the best trial) are scores on the tuning seeds; `held out`, means
 over seeds that no choice rests on. `gain` is tuned less default on those, in the direction that is
 good; `p`, the chance of such a gain between equal settings (paired permutation test, one-sided).
 `tuned is` better or worse at p up to {LEVEL}: of twenty that are equally good, one is called
-better. `optimism`: by how much the score on the tuning seeds flatters the best trial. A
+better. `selection bias`: by how much the score on the tuning seeds flatters the best trial. A
 method that inherits takes over all that it shares with the other from that one's best trial; its
-`paper` and `default` are those presets' sharing over that, its `default, unseen` is plain."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A part of the page.
-
-    Attributes:
-        text: Tables and what goes with them.
-        pictures: Figures below it, by name of file.
-    """
-
-    text: str
-    pictures: Mapping[str, Picture]
-
-
-def page(grid: Grid, content: Ledger, sections: Sequence[Section], folder: str) -> str:
-    """Write the ledger.
-
-    Args:
-        grid: Whose studies.
-        content: The ledger.
-        sections: Its parts.
-        folder: Where figures lie, as seen from the page.
-    """
-    command = code(f"python -m harness report --grid {grid.name}")
-    parts = [
-        f"# {escape(grid.name)}: tuning",
-        f"{escape(sentence(grid.description))} Made by {command}; do not edit.",
-        _verdict(content),
-        _READING,
-    ]
-    for section in sections:
-        parts.append(section.text)
-        for name, picture in section.pictures.items():
-            address = quote(f"{folder}/{name}")
-            parts.append(f"![{escape(picture.title)}]({address})")
-            parts.append(f"*Data sha256: {digest(picture)}.*")
-    known = (cell for cell in grid.cells if not cell.unavailable)
-    if idle := sorted({cell.method for cell in known if not searched(cell)}):
-        parts.append(f"Without anything to search, hence not tuned: {escape(', '.join(idle))}.")
-    return "\n\n".join(parts) + "\n"
-
-
-def _verdict(content: Ledger) -> str:
-    if not content.rows:
-        return "**No study was begun.**"
-    if not content.faults:
-        return f"**{len(content.rows)} studies, all finished, at equal budgets.**"
-    lines = "\n".join(f"- {escape(fault)}" for fault in content.faults)
-    return f"**The comparison is not complete or not fair:**\n\n{lines}"
-
+`paper` and `default` are those presets' sharing over that, its `default, held out` is plain."""
 
 _GIVEN = [
     "method",
@@ -107,81 +55,13 @@ _BROUGHT = [
     "paper",
     "default",
     "tuned",
-    "default, unseen",
-    "tuned, unseen",
+    "default, held out",
+    "tuned, held out",
     "gain",
     "p",
     "tuned is",
-    "optimism",
+    "selection bias",
 ]
-
-
-def study_tables(rows: Sequence[Row]) -> str:
-    """Write what the studies of a task were given, what it brought, and which values."""
-    plan = rows[0].plan
-    scenario = SCENARIOS[plan.cell.scenario](**dict(plan.cell.options))
-    info = scenario.metric_info[plan.metric]
-    places = decimals(scenario.bound[plan.metric], scenario.floor[plan.metric])
-    seeds = seeds_text({seed for row in rows for seed in row.plan.seeds})
-    unseen = {seed for row in rows for seed in row.unseen}
-    budgets = " or ".join(f"{n:,}" for n in sorted({row.budget for row in rows}))
-    arrow = "↑" if info.higher_is_better else "↓"
-    return "\n\n".join(
-        [
-            f"## {escape(plan.task)}",
-            f"Score: {escape(plan.metric)} {arrow} ({escape(info.unit)}). A run trains for "
-            f"{plan.cell.budget.steps:,} environment steps; each study may spend {budgets}. Tuning "
-            f"{seeds}" + (f", unseen {seeds_text(unseen)}." if unseen else "."),
-            _table(_GIVEN, [_given(row) for row in rows], left=2),
-            _table(_BROUGHT, [_brought(row, places) for row in rows]),
-            _table(["method", "values that differ from preset default"], map(_found, rows), left=2),
-        ]
-    )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    return table_text(Table(head=tuple(head), rows=tuple(map(tuple, rows)), left=left))
-
-
-def _given(row: Row) -> list[str]:
-    others = [str(row.count(fate)) for fate in (Fate.PRUNED, Fate.CUT, Fate.FAILED)]
-    parent = NOTHING if row.plan.parent is None else METHODS[row.plan.parent].title
-    return [
-        METHODS[row.plan.method].title,
-        parent,
-        str(len(row.plan.space)),
-        str(len(row.trials)),
-        *others,
-        f"{row.spent:,}",
-        rough(row.cpu_s / 60),
-    ]
-
-
-def _brought(row: Row, places: int) -> list[str]:
-    pairs = np.array(list(row.unseen.values())).reshape(-1, 2)
-    means = pairs.mean(axis=0) if len(pairs) else [None, None]
-    gain = float(row.gains.mean()) if len(pairs) else None
-    figures = [row.score("paper"), row.score("default"), row.found, *means, gain]
-    return [
-        METHODS[row.plan.method].title,
-        *(_number(value, places) for value in figures),
-        NOTHING if row.p is None else f"{row.p:.3f}",
-        row.verdict or NOTHING,
-        _number(row.optimism, places),
-    ]
-
-
-def _found(row: Row) -> list[str]:
-    values = ", ".join(f"{name}={_value(value)}" for name, value in row.values.items())
-    return [METHODS[row.plan.method].title, values or "none: default was best"]
-
-
-def _number(value: float | None, places: int) -> str:
-    return NOTHING if value is None else number(float(value), places)
-
-
-def _value(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 class Publication:
@@ -201,20 +81,25 @@ class Publication:
     """
 
     def __init__(self, grid: Grid, results: Path, reports: Path, url: str | None = None) -> None:
-        self.ledger = ledger(grid, results, url)
-        asked, stem = plans(grid, grid.cells), f"{grid.name}-tuning"
-        self._figures = reports / "figures" / stem
-        folder = results / grid.name / FOLDER / MATCHED
-        sections = [
-            section
-            for task in dict.fromkeys(plan.task for plan in asked)
-            for section in _sections(task, asked, self.ledger.rows, folder)
+        self.ledger, stem = Ledger.of(grid, results, url), f"{grid.name}-tuning"
+        self._page, self._figures = reports / f"{stem}.md", reports / "figures" / stem
+        self._pictures: dict[str, Picture] = {}  # by name of file
+        asked, matched = plans(grid, grid.cells), results / grid.name / FOLDER / MATCHED
+        command = code(f"python -m harness report --grid {grid.name}")
+        parts = [
+            f"# {escape(grid.name)}: tuning",
+            f"{escape(sentence(grid.description))} Made by {command}; do not edit.",
+            _verdict(self.ledger),
+            _READING,
         ]
-        self._pictures = {n: p for s in sections for n, p in s.pictures.items()}
-        self._texts = {
-            reports / f"{stem}.md": page(grid, self.ledger, sections, f"figures/{stem}"),
-            reports / f"{stem}.json": self.ledger.text(),
-        }
+        for task in dict.fromkeys(plan.task for plan in asked):
+            parts += self._studies(task)
+            parts += self._matched([plan for plan in asked if plan.task == task], matched)
+        known = (cell for cell in grid.cells if not cell.unavailable)
+        if idle := sorted({cell.method for cell in known if not searched(cell)}):
+            names = escape(", ".join(idle))
+            parts.append(f"Without anything to search, hence not tuned: {names}.")
+        self._text = "\n\n".join(parts) + "\n"
 
     def write(self) -> list[Path]:
         """Write everything; figures that there are no more are removed.
@@ -225,36 +110,122 @@ class Publication:
         Raises:
             OSError: The folder cannot be written.
         """
-        written = [write_text(path, text) for path, text in self._texts.items()]
         drawings = {name: draw(picture) for name, picture in self._pictures.items()}
-        return written + write_figures(self._figures, drawings)
+        return [write_text(self._page, self._text), *write_figures(self._figures, drawings)]
 
     def differences(self) -> list[str]:
         """Say in what the files that there are differ from what the studies say; a line each."""
-        found = [
-            f"{path}: {'not what the studies say' if path.exists() else 'missing'}"
-            for path, text in self._texts.items()
-            if not path.exists() or path.read_text() != text
-        ]
+        found = []
+        if not self._page.exists():
+            found = [f"{self._page}: missing"]
+        elif self._page.read_text() != self._text:
+            found = [f"{self._page}: not what the studies say"]
         digests = {name: digest(picture) for name, picture in self._pictures.items()}
         return found + figure_differences(self._figures, digests, "studies")
 
+    def _studies(self, task: str) -> list[str]:
+        """Return what there is to say of a task's studies."""
+        rows = [row for row in self.ledger.rows if row.plan.task == task]
+        if not rows:
+            return []
+        parts, risen = [study_tables(rows)], history(f"{task}: tuning", rows)
+        if risen.lines:
+            parts += self._shown(f"{task}-history.svg", risen)
+        mattered = importances(f"{task}: what mattered", rows)
+        if mattered.shares:
+            parts += self._shown(f"{task}-importances.svg", mattered)
+        return parts
 
-def _sections(task: str, asked: Sequence[Plan], rows: Sequence[Row], folder: Path) -> list[Section]:
-    """Return what there is to say of a task: its studies, and both methods matched."""
-    found, here = list[Section](), [row for row in rows if row.plan.task == task]
-    if here:
-        found.append(Section(text=study_tables(here), pictures=_pictures(task, here)))
-    for match in matches([plan for plan in asked if plan.task == task]).get(task, []):
-        if scores := outcome(match, folder):
-            text, name = matching_text(match, scores), f"{task}-matched.svg"
-            found.append(Section(text=text, pictures={name: panels(match, scores)}))
-            break
-    return found
+    def _matched(self, asked: Sequence[Plan], folder: Path) -> list[str]:
+        """Return what there is to say of a task where both methods were matched."""
+        for task, found in matches(asked).items():
+            for match in found:
+                if scores := match.outcome(folder):
+                    picture = panels(match, scores)
+                    shown = self._shown(f"{task}-matched.svg", picture)
+                    return [matching_text(match, scores), *shown]
+        return []
+
+    def _shown(self, name: str, picture: Picture) -> list[str]:
+        self._pictures[name] = picture
+        address = quote(f"figures/{self._figures.name}/{name}")
+        return [
+            f"![{escape(picture.title)}]({address})",
+            f"*Data sha256: {digest(picture)}.*",
+        ]
 
 
-def _pictures(task: str, rows: Sequence[Row]) -> Mapping[str, Picture]:
-    risen = history(f"{task}: tuning", rows)
-    mattered = importances(f"{task}: what mattered", rows)
-    found: dict[str, Picture] = {f"{task}-history.svg": risen} if risen.lines else {}
-    return found | ({f"{task}-importances.svg": mattered} if mattered.shares else {})
+def study_tables(rows: Sequence[Row]) -> str:
+    """Write what the studies of a task were given, what it brought, and which values."""
+    plan = rows[0].plan
+    info = SCENARIOS[plan.cell.scenario].metric_info[plan.metric]
+    values = plan.cell.reference_values
+    places = decimals(values.bound[plan.metric], values.floor[plan.metric])
+    seeds = seeds_text({seed for row in rows for seed in row.plan.seeds})
+    held_out = {seed for row in rows for seed in row.held_out}
+    budgets = " or ".join(f"{n:,}" for n in sorted({row.budget for row in rows}))
+    arrow = "↑" if info.higher_is_better else "↓"
+    return "\n\n".join(
+        [
+            f"## {escape(plan.task)}",
+            f"Score: {escape(plan.metric)} {arrow} ({escape(info.unit)}). A run trains for "
+            f"{plan.cell.budget.steps:,} environment steps; each study may spend {budgets}. Tuning "
+            f"{seeds}" + (f", held-out {seeds_text(held_out)}." if held_out else "."),
+            _table(_GIVEN, [_given(row) for row in rows], left=2),
+            _table(_BROUGHT, [_brought(row, places) for row in rows]),
+            _table(["method", "values that differ from preset default"], map(_found, rows), left=2),
+        ]
+    )
+
+
+def _verdict(content: Ledger) -> str:
+    if not content.rows:
+        return "**No study was begun.**"
+    if not content.faults:
+        return f"**{len(content.rows)} studies, all finished, at equal budgets.**"
+    lines = "\n".join(f"- {escape(fault)}" for fault in content.faults)
+    return f"**The comparison is not complete or not fair:**\n\n{lines}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    return table_text(Table(head=tuple(head), rows=tuple(map(tuple, rows)), left=left))
+
+
+def _given(row: Row) -> list[str]:
+    others = [str(row.count(fate)) for fate in (State.PRUNED, State.CUT, State.FAILED)]
+    parent = NOTHING if row.plan.parent is None else METHODS[row.plan.parent].title
+    return [
+        METHODS[row.plan.method].title,
+        parent,
+        str(len(row.plan.space)),
+        str(len(row.trials)),
+        *others,
+        f"{row.spent:,}",
+        rough(row.cpu_s / 60),
+    ]
+
+
+def _brought(row: Row, places: int) -> list[str]:
+    pairs = np.array(list(row.held_out.values())).reshape(-1, 2)
+    means = pairs.mean(axis=0) if len(pairs) else [None, None]
+    figures = [row.score("paper"), row.score("default"), row.found, *means, row.gain]
+    return [
+        METHODS[row.plan.method].title,
+        *(_number(value, places) for value in figures),
+        NOTHING if row.p is None else f"{row.p:.3f}",
+        row.verdict or NOTHING,
+        _number(row.selection_bias, places),
+    ]
+
+
+def _found(row: Row) -> list[str]:
+    values = ", ".join(f"{name}={_value(value)}" for name, value in row.values.items())
+    return [METHODS[row.plan.method].title, values or "none: default was best"]
+
+
+def _number(value: float | None, places: int) -> str:
+    return NOTHING if value is None else number(rounded(value), places)
+
+
+def _value(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

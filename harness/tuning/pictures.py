@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 
 from harness.plotting.draw import SETTINGS, log_axis, method_style
 from harness.tuning.ledger import Row
-from harness.tuning.snr import RATIO
 from harness.tuning.trial import best
 from methods import METHODS
 from scenarios import SCENARIOS
+
+RATIO = "self-neighbor ratio (SNR)"  # the panel whose levels lie far apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,50 +97,43 @@ def digest(picture: Picture) -> str:
 
 
 def history(title: str, rows: Sequence[Row]) -> History:
-    """Return how the best value of each study of a task rose, if it has one."""
+    """Return how the best value of each study of a task rose, to four digits, if it has one."""
     plan = rows[0].plan
     info = SCENARIOS[plan.cell.scenario].metric_info[plan.metric]
-    lines = {row.plan.method: line for row in rows if (line := _line(row))}
+    lines = {}
+    for row in rows:
+        points, steps = list[tuple[int, float]](), 0
+        for n, trial in enumerate(row.trials, start=1):
+            steps += trial.steps
+            leader = best(row.trials[:n], maximize=row.plan.maximize)
+            if leader is not None and leader.value is not None:
+                points.append((steps, float(f"{leader.value:.4g}")))
+        if points:
+            lines[row.plan.method] = points
     ylabel = f"{plan.metric} [{info.unit}]"
     return History(title=title, ylabel=ylabel, log=info.log, lines=lines)
 
 
 def importances(title: str, rows: Sequence[Row]) -> Importances:
     """Return what mattered to the methods of which that can be told."""
-    shares = {
-        row.plan.method: {name: float(f"{share:.3g}") for name, share in row.importances.items()}
-        for row in rows
-        if row.importances
-    }
+    shares = {row.plan.method: row.importances for row in rows if row.importances}
     return Importances(title=title, shares=shares)
 
 
-def _line(row: Row) -> list[tuple[int, float]]:
-    points, steps = list[tuple[int, float]](), 0
-    for n, trial in enumerate(row.trials, start=1):
-        steps += trial.steps
-        leader = best(row.trials[:n], maximize=row.plan.maximize)
-        if leader is not None and leader.value is not None:
-            points.append((steps, float(f"{leader.value:.10g}")))
-    return points
-
-
 def draw(picture: Picture) -> bytes:
-    """Draw a figure."""
+    """Draw a figure as SVG: the same data give the same file."""
     with matplotlib.style.context(["default", SETTINGS]):
-        figure = _figure(picture)
+        match picture:
+            case History():
+                figure = _draw_history(picture)
+            case Importances():
+                figure = _draw_importances(picture)
+            case Panels():
+                figure = _draw_panels(picture)
         file = BytesIO()
         metadata = {"Date": None, "Identifier": f"sha256:{digest(picture)}", "Title": picture.title}
         figure.savefig(file, format="svg", metadata=metadata)
     return file.getvalue()
-
-
-def _figure(picture: Picture) -> Figure:
-    if isinstance(picture, History):
-        return _draw_history(picture)
-    if isinstance(picture, Importances):
-        return _draw_importances(picture)
-    return _draw_panels(picture)
 
 
 def _draw_history(picture: History) -> Figure:

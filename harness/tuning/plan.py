@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
-from harness.config.cell import Budget, Cell
+from harness.config.cell import Cell
 from harness.config.grid import Grid
 from harness.config.hparams import build_config, file_name, read_tables
 from harness.config.scenario import headline
@@ -18,7 +18,7 @@ from methods import METHODS
 from scenarios import SCENARIOS
 
 SEEDS = (1000, 1001, 1002)  # of a grid that names no tuning seeds
-UNSEEN_SEEDS = 2000  # from here on: for comparing what was found, never for choosing it
+HELD_OUT_SEEDS = 2000  # from here on: for comparing what was found, never for choosing it
 BASE = "default"  # the preset that tuning starts from
 
 
@@ -85,12 +85,6 @@ class Plan:
         named = tuple(sorted((k, v) for k, v in changed.items() if v != usual[k]))
         return replace(self.cell, preset=preset, fields=named, seed=seed)
 
-    def heir_of(self, config: Any) -> "Plan":
-        """Return the plan with what it inherits from the best trial of its parent."""
-        assert self.parent is not None  # only heirs inherit
-        values = {key: getattr(config, key) for key in sorted(fields(self.parent))}
-        return replace(self, inherited=values)
-
 
 def plans(grid: Grid, cells: Iterable[Cell]) -> tuple[Plan, ...]:
     """Return a study per task and learning method of a grid's cells, parents before heirs.
@@ -125,11 +119,12 @@ def searched(cell: Cell) -> bool:
 
 def _plan(grid: Grid, cell: Cell) -> Plan:
     alike = [c.seed for c in grid.cells if replace(c, seed=cell.seed) == cell]
-    longest = _longest_episode(cell.scenario, cell.options)
+    longest, budget = _longest_episode(cell.scenario, cell.options), cell.budget
+    steps = budget.steps or budget.episodes * longest  # of full episodes
     return Plan(
         name=f"{grid.name}/{cell.task}/{cell.method}",
         task=cell.task,
-        cell=replace(cell, budget=_in_steps(cell.budget, longest)),
+        cell=replace(cell, budget=replace(budget, steps=steps, episodes=1)),
         seeds=tuple(sorted(alike)) if grid.tuning else SEEDS,
         space=search_space(cell.method, cell.scenario),
         max_steps=longest,
@@ -141,11 +136,6 @@ def _plan(grid: Grid, cell: Cell) -> Plan:
 @cache
 def _longest_episode(scenario: str, options: Named) -> int:
     return SCENARIOS[scenario](**dict(options)).spec.max_steps
-
-
-def _in_steps(budget: Budget, longest: int) -> Budget:
-    """Return a budget in environment steps alone: its own, or those of full episodes."""
-    return replace(budget, steps=budget.steps or budget.episodes * longest, episodes=1)
 
 
 def inherits(method: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,7 +12,7 @@ from rich.text import Text
 from harness.results.cost import duration
 from harness.training.progress import Drawing, EventLog, shorten
 from harness.tuning.study import Study, spent
-from harness.tuning.trial import Fate, Trial, best
+from harness.tuning.trial import State, Trial, best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,7 @@ class Standing:
 
     Attributes:
         name: Task and method.
-        counts: Ended trials by fate.
+        counts: Ended trials by state.
         best: Value of the best complete trial; None before the first.
         spent: What it has used [environment steps].
         budget: What it may use [environment steps].
@@ -30,7 +29,7 @@ class Standing:
     """
 
     name: str
-    counts: Mapping[Fate, int]
+    counts: Mapping[State, int]
     best: float | None
     spent: int
     budget: int
@@ -45,11 +44,11 @@ class Standing:
 def standing(study: Study) -> Standing:
     """Look up how far a study is."""
     trials, plan = study.trials(), study.plan
-    ended = [trial.fate for trial in trials if trial.ended]
+    ended = [trial.state for trial in trials if trial.ended]
     leader = best(trials, maximize=plan.maximize)
     return Standing(
         name=f"{plan.task}/{plan.method}",
-        counts={fate: ended.count(fate) for fate in Fate if fate in ended},
+        counts={state: ended.count(state) for state in State if state in ended},
         best=None if leader is None else leader.value,
         spent=spent(trials),
         budget=study.budget,
@@ -74,33 +73,7 @@ def left_text(standings: Collection[Standing], steps_to_come: int, n_workers: in
     return duration((left_s + steps_to_come * usual) / n_workers)
 
 
-def trials_text(now: Standing) -> str:
-    """Write how many trials have ended, and how those that are not complete."""
-    others = [f"{n} {fate}" for fate, n in now.counts.items() if fate is not Fate.COMPLETE]
-    return f"{now.n_trials} trials" + (f" ({', '.join(others)})" if others else "")
-
-
 _STYLES = {"failed": "bold red", "complete": "green", "finished": "bold green"}
-
-
-@runtime_checkable
-class View(Protocol):
-    """What shows the user how things go."""
-
-    def opened(self, study: Study) -> None:
-        """Note that a study is being worked on."""
-
-    def ended(self, study: Study, trial: Trial) -> None:
-        """Note what became of a trial."""
-
-    def closed(self, study: Study, why: str) -> None:
-        """Note that nothing more is done for a study, and why if it is not finished."""
-
-    def tick(self) -> None:
-        """Show how things are; called several times a second."""
-
-    def say(self, text: str) -> None:
-        """Tell the user something."""
 
 
 class LogView(EventLog):
@@ -134,13 +107,15 @@ class LogView(EventLog):
         parts += [run.failure for run in trial.runs.values() if run.failure]
         if now.best is not None:
             parts.append(f"best {now.best:.4g}")
-        self._line(trial.fate, "  ".join([*parts, f"{now.spent / now.budget:.0%} of the budget"]))
+        self._line(trial.state, "  ".join([*parts, f"{now.spent / now.budget:.0%} of the budget"]))
 
     def closed(self, study: Study, why: str) -> None:
         """Log the end of a study."""
         now = self._look(study)
+        others = [f"{n} {state}" for state, n in now.counts.items() if state is not State.COMPLETE]
+        trials = f"{now.n_trials} trials" + (f" ({', '.join(others)})" if others else "")
         best = "" if now.best is None else f", best {now.best:.4g}"
-        text = why or f"{trials_text(now)}{best}, {now.spent:,} of {now.budget:,} steps"
+        text = why or f"{trials}{best}, {now.spent:,} of {now.budget:,} steps"
         self._line("left" if why else "finished", f"{now.name}  {text}")
         self._open.remove(now.name)
 
@@ -208,7 +183,7 @@ def draw(rows: Sequence[Standing], rest: str, width: int, height: int) -> Group:
         table.add_row(
             Text(shorten(now.name, max(16, width - 50))),
             str(now.n_trials),
-            str(now.counts.get(Fate.PRUNED, 0)),
+            str(now.counts.get(State.PRUNED, 0)),
             "-" if now.best is None else f"{now.best:.4g}",
             ProgressBar(total=max(1, now.budget), completed=now.spent, width=12),
             left_text([now], 0, 1),

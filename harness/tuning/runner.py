@@ -1,4 +1,4 @@
-"""Who trains the runs: this process, one at a time, or worker processes."""
+"""The studies that one process tunes: which run is next, who trains it, and what becomes of it."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -7,107 +7,99 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TypeAlias
 
 import torch
 from filelock import FileLock
 
 from harness.config.cell import Cell
-from harness.results.files import StorageError
-from harness.training.pool import TICK_S, Workers, stop_asked, workers
+from harness.errors import StorageError
+from harness.training.pool import TICK_S, stop_asked, workers
 from harness.training.worker import describe
 from harness.tuning.held_out import to_compare
 from harness.tuning.plan import Plan
-from harness.tuning.progress import View
-from harness.tuning.scoring import Score, score
+from harness.tuning.progress import LogView
 from harness.tuning.storage import try_lock
-from harness.tuning.study import Shelf, Study, finished
-from harness.tuning.trial import Fate, RunningTrial
+from harness.tuning.study import Study, StudyStore, finished
+from harness.tuning.trial import RunningTrial, Score, State, score
+
+GIVE_UP = 10  # failed trials in a row: something else is wrong than the values
 
 Scored: TypeAlias = "Future[Score | None]"
 
 
-@runtime_checkable
-class Crew(Protocol):
-    """Who trains runs.
-
-    Attributes:
-        size: Runs at a time.
-    """
-
-    size: int
-
-    def submit(self, cell: Cell) -> Scored:
-        """Have a cell trained and scored; None when it was stopped."""
-
-    def stop(self) -> None:
-        """Ask for every run to be given up at its next evaluation."""
-
-
-class Alone:
-    """This process: a run is over when ``submit`` comes back.
+class Session:
+    """Studies that are tuned by one process.
 
     Args:
-        stop: Whether the user wants to end, asked after each evaluation.
+        runners: One per study, parents before heirs.
+        team: Who trains runs.
+        view: Shows how things go.
+        signals: Grows with every Ctrl-C.
     """
 
-    size = 1
+    def __init__(
+        self,
+        runners: Sequence["StudyRunner"],
+        team: "ScoringWorkers",
+        view: LogView,
+        signals: list[int],
+    ) -> None:
+        self._runners, self._team, self._view, self._signals = runners, team, view, signals
+        self._running: dict[Scored, Job] = {}
 
-    def __init__(self, stop: Callable[[], bool]) -> None:
-        self._stop = stop
-        torch.set_num_threads(1)  # as in workers: sums depend on it
+    def run(self) -> None:
+        """Go on until all studies are closed or the user interrupts.
 
-    def submit(self, cell: Cell) -> Scored:
-        """Train and score a cell now."""
-        future: Scored = Future()
-        future.set_result(score(cell, self._stop))
-        return future
+        A study's trials are run one after another as long as there is a study for everyone.
 
-    def stop(self) -> None:
-        """Do nothing: who submits is asked already."""
+        Raises:
+            ConfigurationError: A study cannot be gone on with.
+            StorageError: What was found cannot be kept, or workers cannot work.
+        """
+        tuned = {(runner.plan.task, runner.plan.method) for runner in self._runners}
+        for runner in self._runners:
+            if (runner.plan.task, runner.plan.parent) not in tuned:
+                runner.open()  # what is wrong with a study is better known before hours are spent
+        self._view.tick()
+        said = False
+        while True:
+            self._hand_out()
+            if not self._running or len(self._signals) > 1:
+                return
+            done, _ = wait(self._running, timeout=TICK_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                job = self._running.pop(future)
+                job.settle(_score_of(future, job))
+            self._view.tick()
+            if self._signals and not said:
+                said = True
+                self._team.stop()
+                self._view.say("stopping: runs are given up at their next evaluation, trials go on")
 
+    def _hand_out(self) -> None:
+        while len(self._running) < self._team.size and not self._signals:
+            job = self._next_job()
+            if job is None:
+                return
+            self._running[self._team.submit(job.cell)] = job
 
-class Team:
-    """Worker processes.
+    def _next_job(self) -> "Job | None":
+        """Return a run of a study that is at a trial, else of the one with the fewest runs."""
+        for runner in sorted(self._runners, key=lambda one: (not one.begun, one.n_running)):
+            if not runner.closed and self._may_begin(runner) and (job := runner.job()) is not None:
+                return job
+        return None
 
-    Args:
-        team: They.
-        size: How many.
-    """
-
-    def __init__(self, team: Workers, size: int) -> None:
-        self._team, self.size = team, size
-
-    def submit(self, cell: Cell) -> Scored:
-        """Have a worker train and score a cell."""
-        future: Scored = self._team.pool.schedule(_score_in_worker, args=(cell,))
-        return future
-
-    def stop(self) -> None:
-        """Ask for every run to be given up at its next evaluation."""
-        self._team.stop_at_next_evaluation()
-
-
-@contextmanager
-def crew(size: int, stop: Callable[[], bool]) -> Iterator[Crew]:
-    """Gather so many; one is this process itself.
-
-    Args:
-        size: Runs at a time.
-        stop: Whether the user wants to end.
-    """
-    if size == 1:
-        yield Alone(stop)
-        return
-    with workers(size) as team:
-        yield Team(team, size)
-
-
-def _score_in_worker(cell: Cell) -> Score | None:
-    return score(cell, stop_asked)
-
-
-GIVE_UP = 10  # failed trials in a row: something else is wrong than the values
+    def _may_begin(self, runner: "StudyRunner") -> bool:
+        """Say whether the study that a study inherits from is over with."""
+        inherited = runner.plan.task, runner.plan.parent
+        for other in self._runners:
+            if (other.plan.task, other.plan.method) == inherited and not other.finished:
+                if other.closed:
+                    runner.close(f"left alone: it inherits from {runner.plan.parent}, not finished")
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +117,15 @@ class Job:
     settle: Callable[[Score | None], None]
 
 
-class Desk:
+class StudyRunner:
     """A study in this session.
 
     Args:
         plan: Of the study.
-        shelf: Where studies are opened.
+        store: Where studies are opened.
         view: Shows how it goes.
         budget: What the study may use [environment steps].
-        n_unseen: Seeds on which its result is compared with the defaults.
+        n_held_out: Seeds on which its result is compared with the defaults.
 
     Attributes:
         plan: Of the study.
@@ -144,9 +136,11 @@ class Desk:
         elsewhere: Whether it was left to another process, which is at it.
     """
 
-    def __init__(self, plan: Plan, shelf: Shelf, view: View, budget: int, n_unseen: int) -> None:
-        self.plan, self._shelf, self._view = plan, shelf, view
-        self._budget, self._n_unseen = budget, n_unseen
+    def __init__(
+        self, plan: Plan, store: StudyStore, view: LogView, budget: int, n_held_out: int
+    ) -> None:
+        self.plan, self._store, self._view = plan, store, view
+        self._budget, self._n_held_out = budget, n_held_out
         self.n_running = self._n_failed = 0
         self.closed = self.finished = self.elsewhere = False
         self._study: Study | None = None
@@ -161,7 +155,7 @@ class Desk:
             ConfigurationError: It cannot be gone on with.
         """
         if self._study is None:
-            self._study = self._shelf.study(self.plan)
+            self._study = self._store.study(self.plan)
             self._study.grant(self._budget)
             self._view.opened(self._study)
         return self._study
@@ -185,8 +179,8 @@ class Desk:
             if self._to_compare:
                 name, cell = self._to_compare.popitem()
                 return self._started(cell, partial(self._note, name))
-            if self._comparing is None and (task_or_none := study.next()) is not None:
-                self._go_on(task_or_none)
+            if self._comparing is None and (following := study.next()) is not None:
+                self._go_on(following)
             elif self.n_running:
                 return None
             else:
@@ -205,6 +199,11 @@ class Desk:
             running.record(seed, score)
             self._go_on(running)
 
+    def _note(self, name: str, score: Score | None) -> None:
+        self.n_running -= 1
+        if score is not None:
+            self.open().note(name, score.record())
+
     def _go_on(self, running: RunningTrial) -> None:
         seed = running.next_seed()
         if seed is not None:
@@ -212,15 +211,10 @@ class Desk:
             return
         trial = running.end()
         self._view.ended(self.open(), trial)
-        self._n_failed = self._n_failed + 1 if trial.fate is Fate.FAILED else 0
+        self._n_failed = self._n_failed + 1 if trial.state is State.FAILED else 0
         if self._n_failed == GIVE_UP:
             reasons = [run.failure for run in trial.runs.values() if run.failure]
             self.close(f"given up: {GIVE_UP} trials failed in a row, the last with {reasons[0]}")
-
-    def _note(self, name: str, score: Score | None) -> None:
-        self.n_running -= 1
-        if score is not None:
-            self.open().note(name, score.record())
 
     def _wind_up(self, study: Study) -> None:
         """Go over to comparing, or close."""
@@ -230,80 +224,58 @@ class Desk:
             return
         self.finished = finished(study)
         if self.finished:
-            self._comparing = try_lock(study.files.unseen)
+            self._comparing = try_lock(study.files.comparing)
             if self._comparing is not None:
-                self._to_compare = to_compare(study, self._n_unseen)
+                self._to_compare = to_compare(study, self._n_held_out)
         self.elsewhere = self._comparing is None
         if self.elsewhere:
             self.close("left to another process, which is at its last runs")
 
 
-class Session:
-    """Studies that are tuned by one process.
+@dataclass(frozen=True, slots=True)
+class ScoringWorkers:
+    """Who trains runs.
 
-    Args:
-        desks: The studies, parents before heirs.
-        crew: Who trains runs.
-        view: Shows how things go.
-        signals: Grows with every Ctrl-C.
+    Attributes:
+        size: Runs at a time.
+        submit: Has a cell trained and scored; without a score when it was stopped.
+        stop: Asks for every run to be given up at its next evaluation.
     """
 
-    def __init__(self, desks: Sequence[Desk], crew: Crew, view: View, signals: list[int]) -> None:
-        self._desks, self._crew, self._view, self._signals = desks, crew, view, signals
-        self._running: dict[Scored, Job] = {}
+    size: int
+    submit: Callable[[Cell], Scored]
+    stop: Callable[[], None]
 
-    def run(self) -> None:
-        """Go on until all studies are closed or the user interrupts.
 
-        A study's trials are run one after another as long as there is a study for everyone.
+@contextmanager
+def scoring_workers(size: int, stop: Callable[[], bool]) -> Iterator[ScoringWorkers]:
+    """Gather who trains runs: worker processes, or this process itself for one at a time.
 
-        Raises:
-            ConfigurationError: A study cannot be gone on with.
-            StorageError: What was found cannot be kept, or workers cannot work.
-        """
-        tuned = {(desk.plan.task, desk.plan.method) for desk in self._desks}
-        for desk in self._desks:
-            if (desk.plan.task, desk.plan.parent) not in tuned:
-                desk.open()  # what is wrong with a study is better known before others take hours
-        self._view.tick()
-        said = False
-        while True:
-            self._hand_out()
-            if not self._running or len(self._signals) > 1:
-                return
-            done, _ = wait(self._running, timeout=TICK_S, return_when=FIRST_COMPLETED)
-            for future in done:
-                job = self._running.pop(future)
-                job.settle(_score_of(future, job))
-            self._view.tick()
-            if self._signals and not said:
-                said = True
-                self._crew.stop()
-                self._view.say("stopping: runs are given up at their next evaluation, trials go on")
+    Args:
+        size: Runs at a time.
+        stop: Whether the user wants to end; this process asks it after each evaluation.
+    """
+    if size > 1:
+        with workers(size) as team:
 
-    def _hand_out(self) -> None:
-        while len(self._running) < self._crew.size and not self._signals:
-            job = self._next_job()
-            if job is None:
-                return
-            self._running[self._crew.submit(job.cell)] = job
+            def schedule(cell: Cell) -> Scored:
+                future: Scored = team.pool.schedule(_score_in_worker, args=(cell,))
+                return future
 
-    def _next_job(self) -> Job | None:
-        """Return a run of a study that is at a trial, else of the one with the fewest runs."""
-        for desk in sorted(self._desks, key=lambda desk: (not desk.begun, desk.n_running)):
-            if not desk.closed and self._may_begin(desk) and (job := desk.job()) is not None:
-                return job
-        return None
+            yield ScoringWorkers(size, schedule, team.stop_at_next_evaluation)
+        return
+    torch.set_num_threads(1)  # as in workers: sums depend on it
 
-    def _may_begin(self, desk: Desk) -> bool:
-        """Say whether the study that a study inherits from is over with."""
-        inherited = desk.plan.task, desk.plan.parent
-        for other in self._desks:
-            if (other.plan.task, other.plan.method) == inherited and not other.finished:
-                if other.closed:
-                    desk.close(f"left alone: it inherits from {desk.plan.parent}, not finished")
-                return False
-        return True
+    def train(cell: Cell) -> Scored:
+        future: Scored = Future()
+        future.set_result(score(cell, stop))
+        return future
+
+    yield ScoringWorkers(1, train, lambda: None)
+
+
+def _score_in_worker(cell: Cell) -> Score | None:
+    return score(cell, stop_asked)
 
 
 def _score_of(future: Scored, job: Job) -> Score | None:

@@ -20,10 +20,10 @@ from optuna.study import StudyDirection
 
 from harness.errors import ConfigurationError
 from harness.results.files import storage_errors
+from harness.tuning import FOLDER
 from harness.tuning.plan import Plan
 from harness.tuning.proposing import pruner
 
-FOLDER = "tune"  # in a grid's folder of results
 PATIENCE_S = 30.0  # with who holds a lock; it takes milliseconds
 
 
@@ -35,29 +35,24 @@ class StudyFiles:
         journal: All its trials: the record, and committed. ``optuna-dashboard`` opens it.
         writing: Lock, held while a line is added to the journal.
         choosing: Lock, held while the next trial is chosen.
-        unseen: Lock, held by who compares what was found with the defaults.
+        comparing: Lock, held by who compares what was found with the defaults.
     """
 
     journal: Path
     writing: Path
     choosing: Path
-    unseen: Path
+    comparing: Path
 
     @classmethod
     def of(cls, results: Path, plan: Plan) -> "StudyFiles":
         """Return the files of a study in a grid's folder of results."""
         stem = results / FOLDER / plan.task / plan.method
-        suffixes = (".log", ".writing.lock", ".choosing.lock", ".unseen.lock")
+        suffixes = (".log", ".writing.lock", ".choosing.lock", ".comparing.lock")
         return cls(*(stem.with_name(stem.name + suffix) for suffix in suffixes))
 
     def trial(self, number: int) -> Path:
         """Return the lock that is held while a trial is being run."""
         return self.journal.with_suffix(f".trial-{number}.lock")
-
-
-def has_studies(results: Path) -> bool:
-    """Say whether a grid's folder of results has journals; of databases only `tune` knows."""
-    return any((results / FOLDER).glob("*/*.log"))
 
 
 @contextmanager
@@ -110,15 +105,15 @@ def open_storage(files: StudyFiles, url: str | None) -> BaseStorage:
         return _journal(files) if url is None else _database(url, files.journal.parents[1])
 
 
-def exists(name: str, files: StudyFiles, url: str | None) -> bool:
-    """Say whether there is a study of a name; makes none.
+def exists(plan: Plan, files: StudyFiles, url: str | None) -> bool:
+    """Say whether a plan's study was begun; makes none.
 
     Raises:
         ConfigurationError: There is no such database.
     """
     if url is None:
         return files.journal.exists()
-    return name in optuna.get_all_study_names(_database(url, files.journal.parents[1]))
+    return plan.name in optuna.get_all_study_names(_database(url, files.journal.parents[1]))
 
 
 def load(storage: BaseStorage, name: str, *, maximize: bool) -> optuna.Study:

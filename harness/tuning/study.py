@@ -1,6 +1,7 @@
-"""Environment steps: the one currency of tuning, the same for every method of a task."""
+"""A study: which trial is next, and what the budget still pays for; and where all studies are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,38 +10,10 @@ from optuna.trial import FrozenTrial, TrialState
 from harness.config.grid import Grid
 from harness.errors import ConfigurationError
 from harness.results.files import is_held, storage_errors
-from harness.tuning.plan import BASE, Plan, difference, identity, plans
+from harness.tuning.plan import BASE, Plan, difference, fields, identity, plans
 from harness.tuning.proposing import JointTPE, decoded, distribution, encoded, proposal_seed
 from harness.tuning.storage import StudyFiles, exists, load, locked, open_storage
-from harness.tuning.trial import ATTEMPT, Attempt, Fate, Reader, RunningTrial, Trial, best, counts
-
-GOING_ON = (Fate.RUNNING, Fate.WAITING)
-
-
-def spent(trials: Sequence[Trial]) -> int:
-    """Return the environment steps that trials have used."""
-    return sum(trial.steps for trial in trials)
-
-
-def affordable(plan: Plan, budget: int, trials: Sequence[Trial]) -> tuple[int, ...]:
-    """Return the seeds that a further trial may run so that the budget cannot be overshot.
-
-    What trials that go on may use yet is put by. All seeds, or none; once nothing else goes on,
-    as many as the rest pays for: such a trial is cut short, it only makes budgets equal.
-
-    Args:
-        plan: Of the study.
-        budget: What the study may use [environment steps].
-        trials: All trials of the study.
-    """
-    left = budget - sum(trial.committed(plan.run_steps) for trial in trials)
-    n = max(0, left // plan.run_steps)
-    if n >= len(plan.seeds):
-        return plan.seeds
-    if any(trial.fate in GOING_ON for trial in trials):
-        return ()
-    return plan.seeds[:n]
-
+from harness.tuning.trial import ATTEMPT, Attempt, RunningTrial, State, Trial, best, counts
 
 FIRST = ("paper", BASE)  # presets that are tried before anything is proposed
 _RETRY, _BUDGET, _IDENTITY = "retry_of", "budget", "identity"
@@ -62,14 +35,21 @@ class Study:
 
     def __init__(self, plan: Plan, files: StudyFiles, url: str | None = None) -> None:
         self.plan, self.files = plan, files
-        self._reader = Reader(len(plan.seeds))
+        self._ended: dict[int, Trial] = {}  # read once: they do not change any more
         self._distributions = {
             name: distribution(parameter) for name, parameter in plan.space.items()
         }
         storage = open_storage(files, url)
         with locked(self.files.choosing):
             self._study = load(storage, plan.name, maximize=plan.maximize)
-            self._identify()
+            wanted, stands = identity(plan), self.notes.get(_IDENTITY)
+            if stands is None:
+                self.note(_IDENTITY, wanted)
+            elif differs := difference(stands, wanted):
+                raise ConfigurationError(
+                    f"study {plan.name} ({files.journal}) differs in {differs}. Its trials cannot "
+                    "be compared with new ones: move it aside, or take other --results or --storage"
+                )
 
     @property
     def budget(self) -> int:
@@ -94,7 +74,13 @@ class Study:
 
     def trials(self) -> tuple[Trial, ...]:
         """Return its trials; of interrupted ones only what they go on as."""
-        return self._reader.read(self._study.get_trials(deepcopy=False))
+        found = []
+        for kept in filter(counts, self._study.get_trials(deepcopy=False)):
+            trial = self._ended.get(kept.number) or Trial.of(kept, len(self.plan.seeds))
+            if not trial.goes_on:
+                self._ended[trial.number] = trial
+            found.append(trial)
+        return tuple(found)
 
     def best(self) -> Trial | None:
         """Return its best complete trial."""
@@ -108,7 +94,7 @@ class Study:
         with locked(self.files.choosing), storage_errors(self.files.journal):
             self._take_back_orphans()
             trials = self.trials()
-            waiting = next((trial for trial in trials if trial.fate is Fate.WAITING), None)
+            waiting = next((trial for trial in trials if trial.state is State.WAITING), None)
             if waiting is not None:
                 return self._ask(waiting.attempt)
             seeds = affordable(self.plan, self.budget, trials)
@@ -136,9 +122,9 @@ class Study:
         asked = self._study.ask({name: self._distributions[name] for name in attempt.parameters})
         return RunningTrial(self.plan, self.files, asked, attempt)
 
-    def _enqueue(self, attempt: Attempt, attributes: Mapping[str, Any]) -> None:
+    def _enqueue(self, attempt: Attempt, notes: Mapping[str, Any]) -> None:
         params = {name: encoded(value) for name, value in attempt.parameters.items()}
-        self._study.enqueue_trial(params, user_attrs=dict(attributes))
+        self._study.enqueue_trial(params, user_attrs=dict(notes))
 
     def _take_back_orphans(self) -> None:
         """Let trials whose process is gone go on under another number, with the runs they have."""
@@ -156,23 +142,44 @@ class Study:
     def _running(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
-    def _identify(self) -> None:
-        wanted, stands = identity(self.plan), self.notes.get(_IDENTITY)
-        if stands is None:
-            self.note(_IDENTITY, wanted)
-        elif differs := difference(stands, wanted):
-            raise ConfigurationError(
-                f"study {self.plan.name} ({self.files.journal}) differs in {differs}. Its trials "
-                "cannot be compared with new ones: move it aside, or take other --results or "
-                "--storage"
-            )
+
+def affordable(plan: Plan, budget: int, trials: Sequence[Trial]) -> tuple[int, ...]:
+    """Return the seeds that a further trial may run so that the budget cannot be overshot.
+
+    What trials that go on may use yet is put by. All seeds, or none; once nothing else goes on,
+    as many as the rest pays for: such a trial is cut short, it only makes budgets equal.
+
+    Args:
+        plan: Of the study.
+        budget: What the study may use [environment steps].
+        trials: All trials of the study.
+    """
+    going_on = [trial for trial in trials if trial.goes_on]
+    to_come = sum(len(trial.attempt.seeds) - len(trial.runs) for trial in going_on)
+    n = max(0, (budget - spent(trials)) // plan.run_steps - to_come)
+    if n >= len(plan.seeds):
+        return plan.seeds
+    return () if going_on else plan.seeds[:n]
 
 
-class Shelf:
+def spent(trials: Sequence[Trial]) -> int:
+    """Return the environment steps that trials have used."""
+    return sum(trial.steps for trial in trials)
+
+
+def finished(study: Study) -> bool:
+    """Say whether a study has spent its budget and no trial of it goes on."""
+    trials, budget = study.trials(), study.budget
+    if not budget or any(trial.goes_on for trial in trials):
+        return False
+    return not affordable(study.plan, budget, trials)
+
+
+class StudyStore:
     """The studies of a grid.
 
     Args:
-        grid: It.
+        grid: Which.
         results: Folder of the results of all grids.
         url: A database in place of the journals.
 
@@ -200,7 +207,8 @@ class Shelf:
 
     def begun(self) -> list[Study]:
         """Open the studies that there are; none is made."""
-        return [self.study(plan) for plan in self.plans if self._exists(plan)]
+        there = (p for p in self.plans if exists(p, StudyFiles.of(self._folder, p), self._url))
+        return [self.study(plan) for plan in there]
 
     def parent(self, plan: Plan) -> Plan:
         """Return the plan of the study that a plan inherits from.
@@ -215,25 +223,15 @@ class Shelf:
             f"{plan.name}: inherits from {plan.parent}, which the grid does not have there; add it"
         )
 
-    def _exists(self, plan: Plan) -> bool:
-        return exists(plan.name, StudyFiles.of(self._folder, plan), self._url)
-
     def _with_inheritance(self, plan: Plan) -> Plan:
+        """Return the plan with all that the best trial of its parent has."""
         study = self.study(self.parent(plan))
-        best = study.best()
-        if best is None or not finished(study):
+        leader = study.best()
+        if leader is None or not finished(study):
             raise ConfigurationError(
                 f"{plan.name}: inherits from {plan.parent}, whose study is not finished; tune "
                 f"{plan.parent} first, or both with one command"
             )
-        return plan.heir_of(best.attempt.cell(study.plan, study.plan.seeds[0]).config)
-
-
-def finished(study: Study) -> bool:
-    """Say whether a study has spent its budget and no trial of it goes on."""
-    trials = study.trials()
-    return (
-        study.budget > 0
-        and not any(trial.fate in GOING_ON for trial in trials)
-        and not affordable(study.plan, study.budget, trials)
-    )
+        config = leader.attempt.cell(study.plan, study.plan.seeds[0]).config
+        names = sorted(fields(study.plan.method))
+        return replace(plan, inherited={name: getattr(config, name) for name in names})

@@ -1,6 +1,8 @@
-"""What is known of a trial, as plain data: what it tries, what its runs came to, what it cost."""
+"""A trial: what it tries, what its runs came to, what became of it, and how it is run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -11,16 +13,18 @@ from optuna import Trial as Asked
 from optuna.trial import FrozenTrial, TrialState
 
 from harness.config.cell import Cell
+from harness.config.scenario import headline
 from harness.config.toml import Value, frozen
 from harness.results.files import storage_errors
+from harness.training.loop import Training
 from harness.tuning.plan import BASE, Plan
-from harness.tuning.scoring import Score
 from harness.tuning.storage import StudyFiles
 
-RUN = "run."  # prefix of the names under which a study keeps the runs of a trial
+ATTEMPT = "attempt"  # the note that says what a trial tries; the last thing that makes it one
+_RUN = "run."  # prefix of the notes that keep its runs
 
 
-class Fate(StrEnum):
+class State(StrEnum):
     """What became of a trial."""
 
     COMPLETE = "complete"
@@ -29,6 +33,81 @@ class Fate(StrEnum):
     FAILED = "failed"  # training broke down
     RUNNING = "running"
     WAITING = "waiting"  # interrupted, to go on
+
+
+GOING_ON = {TrialState.RUNNING: State.RUNNING, TrialState.WAITING: State.WAITING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What a run of a trial came to.
+
+    Attributes:
+        value: Headline metric of greedy play, mean over the last tenth of training; None if it
+            failed.
+        steps: Environment steps it trained.
+        cpu_s: Processor seconds it took.
+        wall_s: Wall-clock seconds it took.
+        failure: Why it failed; empty if it did not.
+    """
+
+    value: float | None
+    steps: int
+    cpu_s: float
+    wall_s: float
+    failure: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """Return the score as JSON can have it."""
+        return asdict(self)
+
+
+def score(cell: Cell, stop: Callable[[], bool]) -> Score | None:
+    """Train a cell as any other, and score how it played towards the end.
+
+    Args:
+        cell: What to run.
+        stop: Asked after each evaluation.
+
+    Returns:
+        The score, also of a run that raised; None if it was stopped.
+    """
+    cpu_s, wall_s = time.process_time(), time.perf_counter()
+    value, failure, training = None, "", None
+    try:
+        training, rows = Training(cell), list[Mapping[str, Any]]()
+        while not training.done:
+            rows.append(training.advance())
+            if stop() and not training.done:
+                return None
+        value = late_mean(rows, headline(cell.scenario))
+    except Exception as error:  # settings at which training breaks down are a result of the search
+        failure = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return Score(
+        value=value,
+        steps=0 if training is None else training.step,
+        cpu_s=round(time.process_time() - cpu_s, 3),
+        wall_s=round(time.perf_counter() - wall_s, 3),
+        failure=failure,
+    )
+
+
+def late_mean(rows: Sequence[Mapping[str, Any]], metric: str) -> float:
+    """Return the mean of a metric over the last tenth of the evaluations, over one at least.
+
+    Raises:
+        FloatingPointError: It is not finite.
+    """
+    late = rows[-max(1, len(rows) // 10) :]
+    value = float(np.mean([row["metrics"][metric] for row in late]))
+    if not math.isfinite(value):
+        raise FloatingPointError(f"{metric} is {value} at the end of training")
+    return value
+
+
+def rounded(value: float) -> float:
+    """Return a score as it is compared and shown: to ten digits, on which processors agree."""
+    return float(f"{value:.10g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,45 +149,44 @@ class Trial:
         number: Its number in the study; interrupted trials go on under another one.
         attempt: What it tries.
         runs: What its runs came to, by seed.
-        fate: What became of it.
+        state: What became of it.
         ended: When [UTC, ISO 8601]; empty before.
     """
 
     number: int
     attempt: Attempt
     runs: Mapping[int, Score]
-    fate: Fate
+    state: State
     ended: str = ""
+
+    @classmethod
+    def of(cls, kept: FrozenTrial, n_seeds: int) -> "Trial":
+        """Read a trial from what Optuna keeps of it; a whole one has so many seeds."""
+        attempt, runs = Attempt.from_record(kept.user_attrs[ATTEMPT]), _runs(kept.user_attrs)
+        ended = "" if kept.datetime_complete is None else kept.datetime_complete.isoformat()
+        state = GOING_ON.get(kept.state) or _end(attempt, runs, n_seeds)
+        return cls(number=kept.number, attempt=attempt, runs=runs, state=state, ended=ended)
 
     @property
     def value(self) -> float | None:
         """Mean score of its seeds; None where no run came to one."""
         values = [run.value for run in self.runs.values() if run.value is not None]
-        return float(np.mean(values)) if values else None
+        return rounded(float(np.mean(values))) if values else None
 
     @property
     def steps(self) -> int:
         """Environment steps it has used."""
         return sum(run.steps for run in self.runs.values())
 
-    def committed(self, run_steps: int) -> int:
-        """Return what it has used and, while it goes on, what it may use yet.
-
-        Args:
-            run_steps: The most that a run can take.
-        """
-        going_on = self.fate in (Fate.RUNNING, Fate.WAITING)
-        left = len(self.attempt.seeds) - len(self.runs) if going_on else 0
-        return self.steps + left * run_steps
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.state in GOING_ON.values()
 
 
-def runs_of(attributes: Mapping[str, Any]) -> dict[int, Score]:
-    """Read the runs of a trial from what a study keeps of it, by seed."""
-    return {
-        int(name.removeprefix(RUN)): Score(**record)
-        for name, record in attributes.items()
-        if name.startswith(RUN)
-    }
+def counts(kept: FrozenTrial) -> bool:
+    """Tell a trial from one that went on as another, or died before its values were whole."""
+    return kept.state is not TrialState.FAIL and ATTEMPT in kept.user_attrs
 
 
 def best(trials: Sequence[Trial], *, maximize: bool) -> Trial | None:
@@ -116,58 +194,13 @@ def best(trials: Sequence[Trial], *, maximize: bool) -> Trial | None:
 
     So ``tuned`` differs from ``default`` only where that was better.
     """
-    done = [trial for trial in trials if trial.fate is Fate.COMPLETE]
     sign = 1 if maximize else -1
 
     def rank(trial: Trial) -> tuple[float, bool, int]:
         assert trial.value is not None  # a complete trial has a value
         return sign * trial.value, trial.attempt.preset == BASE, -trial.number
 
-    return max(done, key=rank, default=None)
-
-
-def of_preset(trials: Sequence[Trial], preset: str) -> Trial | None:
-    """Return the trial of a preset, if there is one."""
-    return next((trial for trial in trials if trial.attempt.preset == preset), None)
-
-
-ATTEMPT = "attempt"  # the note that says what a trial tries; the last thing that makes it one
-_GOING_ON = {TrialState.RUNNING: Fate.RUNNING, TrialState.WAITING: Fate.WAITING}
-
-
-class Reader:
-    """Reads the trials of a study; those that have ended, only once.
-
-    Args:
-        n_seeds: Seeds of a whole trial.
-    """
-
-    def __init__(self, n_seeds: int) -> None:
-        self._n_seeds = n_seeds
-        self._ended: dict[int, Trial] = {}
-
-    def read(self, kept: Iterable[FrozenTrial]) -> tuple[Trial, ...]:
-        """Return the trials; of interrupted ones only what they go on as."""
-        return tuple(self._ended.get(t.number) or self._read(t) for t in kept if counts(t))
-
-    def _read(self, t: FrozenTrial) -> Trial:
-        trial = Trial(
-            number=t.number,
-            attempt=Attempt.from_record(t.user_attrs[ATTEMPT]),
-            runs=runs_of(t.user_attrs),
-            fate=_GOING_ON.get(t.state, Fate.COMPLETE),
-        )
-        if t.state in _GOING_ON:
-            return trial
-        ended = "" if t.datetime_complete is None else t.datetime_complete.isoformat()
-        trial = replace(trial, fate=fate_of(trial, self._n_seeds), ended=ended)
-        self._ended[t.number] = trial
-        return trial
-
-
-def counts(t: FrozenTrial) -> bool:
-    """Tell a trial from one that went on as another, or died before its values were whole."""
-    return t.state is not TrialState.FAIL and ATTEMPT in t.user_attrs
+    return max((t for t in trials if t.state is State.COMPLETE), key=rank, default=None)
 
 
 class RunningTrial:
@@ -188,8 +221,8 @@ class RunningTrial:
         self.plan, self._files, self._asked = plan, files, asked
         self._lock = FileLock(files.trial(asked.number))
         self._lock.acquire(timeout=0)
-        runs = runs_of(asked.user_attrs)
-        self.trial = Trial(number=asked.number, attempt=attempt, runs=runs, fate=Fate.RUNNING)
+        runs = _runs(asked.user_attrs)
+        self.trial = Trial(number=asked.number, attempt=attempt, runs=runs, state=State.RUNNING)
         for seed in runs:  # of an interrupted trial, which goes on under a new number
             self._report(seed)
 
@@ -213,7 +246,7 @@ class RunningTrial:
             StorageError: It cannot be written.
         """
         with storage_errors(self._files.journal):
-            self._asked.set_user_attr(f"{RUN}{seed}", score.record())
+            self._asked.set_user_attr(f"{_RUN}{seed}", score.record())
             self.trial = replace(self.trial, runs={**self.trial.runs, seed: score})
             self._report(seed)
 
@@ -223,13 +256,13 @@ class RunningTrial:
         Raises:
             StorageError: It cannot be written.
         """
-        fate = fate_of(self.trial, len(self.plan.seeds))
+        state = _end(self.trial.attempt, self.trial.runs, len(self.plan.seeds))
         with storage_errors(self._files.journal):
-            if fate is Fate.COMPLETE:
+            if state is State.COMPLETE:
                 self._asked.study.tell(self._asked, self.trial.value)
             else:
                 self._asked.study.tell(self._asked, state=TrialState.PRUNED)
-        self.trial = replace(self.trial, fate=fate)
+        self.trial = replace(self.trial, state=state)
         self._files.trial(self.trial.number).unlink()
         self._lock.release()
         return self.trial
@@ -244,10 +277,18 @@ class RunningTrial:
             self._asked.report(value, step=seed)
 
 
-def fate_of(trial: Trial, n_seeds: int) -> Fate:
-    """Return what became of a trial that has ended, by its runs."""
-    if any(run.failure for run in trial.runs.values()):
-        return Fate.FAILED
-    if len(trial.runs) < len(trial.attempt.seeds):
-        return Fate.PRUNED
-    return Fate.COMPLETE if len(trial.runs) == n_seeds else Fate.CUT
+def _runs(notes: Mapping[str, Any]) -> dict[int, Score]:
+    return {
+        int(name.removeprefix(_RUN)): Score(**record)
+        for name, record in notes.items()
+        if name.startswith(_RUN)
+    }
+
+
+def _end(attempt: Attempt, runs: Mapping[int, Score], n_seeds: int) -> State:
+    """Return what became of a trial that has ended."""
+    if any(run.failure for run in runs.values()):
+        return State.FAILED
+    if len(runs) < len(attempt.seeds):
+        return State.PRUNED
+    return State.COMPLETE if len(runs) == n_seeds else State.CUT

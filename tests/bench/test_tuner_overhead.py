@@ -10,10 +10,9 @@ from optuna.trial import create_trial
 from harness.config.grid import load_grid
 from harness.tuning.plan import Plan, plans
 from harness.tuning.proposing import distribution, encoded
-from harness.tuning.scoring import score
 from harness.tuning.storage import StudyFiles
 from harness.tuning.study import Study
-from harness.tuning.trial import Attempt
+from harness.tuning.trial import Attempt, score
 from support.studies import scored
 
 pytestmark = pytest.mark.bench
@@ -22,7 +21,7 @@ N_TRIALS, MEASURED = 1000, 20
 
 
 def plan() -> Plan:
-    """DGN on prisoner, as grid tuning has it: nine knobs, and runs of two seconds."""
+    """DGN on prisoner, as grid tuning has it: nine parameters, and runs of two seconds."""
     grid = load_grid("tuning")
     return next(p for p in plans(grid, grid.cells) if (p.method, p.cell.scenario) == PLACE)
 
@@ -34,14 +33,16 @@ def filled(of: Plan, folder) -> Study:
     """A study with so many finished trials."""
     study, draw = Study(of, StudyFiles.of(folder, of)), random.Random(0)
     study.grant(10**12)
-    kinds = {name: distribution(knob) for name, knob in of.space.items()}
+    kinds = {name: distribution(parameter) for name, parameter in of.space.items()}
     for n in range(N_TRIALS):
-        knobs = {name: drawn(knob, draw) for name, knob in of.space.items()}
-        attempt = Attempt(preset=("paper", "default", None)[min(n, 2)], knobs=knobs, seeds=of.seeds)
+        values = {name: drawn(parameter, draw) for name, parameter in of.space.items()}
+        attempt = Attempt(
+            preset=("paper", "default", None)[min(n, 2)], parameters=values, seeds=of.seeds
+        )
         runs = {seed: scored(draw.gauss(0, 1), of.cell.budget.steps) for seed in of.seeds}
         study._study.add_trial(
             create_trial(
-                params={name: encoded(value) for name, value in knobs.items()},
+                params={name: encoded(value) for name, value in values.items()},
                 distributions=kinds,
                 value=sum(run.value for run in runs.values()) / len(runs),
                 intermediate_values={seed: run.value for seed, run in runs.items()},
@@ -52,12 +53,12 @@ def filled(of: Plan, folder) -> Study:
     return study
 
 
-def drawn(knob, draw):
-    if knob.choices is not None:
-        return draw.choice(knob.choices)
-    if knob.kind == "int":
-        return draw.randint(knob.low, knob.high)
-    return draw.uniform(knob.low, knob.high)
+def drawn(parameter, draw):
+    if parameter.choices is not None:
+        return draw.choice(parameter.choices)
+    if parameter.kind == "int":
+        return draw.randint(parameter.low, parameter.high)
+    return draw.uniform(parameter.low, parameter.high)
 
 
 def test_at_a_thousand_trials_the_tuner_takes_less_than_two_percent_of_a_trial(tmp_path, capsys):

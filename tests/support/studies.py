@@ -9,10 +9,9 @@ import numpy as np
 from harness.config.cell import Cell
 from harness.config.grid import load_grid
 from harness.tuning.plan import Plan, plans
-from harness.tuning.scoring import Score
 from harness.tuning.storage import StudyFiles
 from harness.tuning.study import Study
-from harness.tuning.trial import Trial
+from harness.tuning.trial import Score, Trial
 
 GRID = """
 description = "studies for tests"
@@ -83,7 +82,7 @@ def told(trials: list[Trial] | tuple[Trial, ...]) -> list[tuple[object, ...]]:
     return [
         (
             trial.attempt,
-            trial.fate,
+            trial.state,
             {seed: (run.value, run.steps, run.failure) for seed, run in trial.runs.items()},
         )
         for trial in trials

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config.grid import load_grid
-from harness.tuning.study import Shelf
-from harness.tuning.trial import Fate
+from harness.tuning.study import StudyStore
+from harness.tuning.trial import State
 from support.kills import kill
 
 GRID = """
@@ -61,25 +61,25 @@ def history(grid: Path, results: Path) -> dict[str, list[tuple[object, ...]]]:
     """What every study holds, times and numbers of trials left out."""
     return {
         study.plan.name: [
-            (t.attempt, t.fate, {s: (r.value, r.steps, r.failure) for s, r in t.runs.items()})
+            (t.attempt, t.state, {s: (r.value, r.steps, r.failure) for s, r in t.runs.items()})
             for t in study.trials()
         ]
         + [tuple(sorted((whose(k), v["value"]) for k, v in study.notes.items() if "unseen" in k))]
-        for study in Shelf(load_grid(grid), results).begun()
+        for study in StudyStore(load_grid(grid), results).begun()
     }
 
 
 def whose(note: str) -> str:
-    """The name of a score on an unseen seed, without the number of the trial it is of."""
+    """The name of a score on a held-out seed, without the number of the trial it is of."""
     return re.sub(r"^unseen\.\d+\.", "unseen.tuned.", note)
 
 
 def look(grid: Path, results: Path) -> tuple[int, int]:
     """How many trials have ended, and how many have begun and not ended."""
     with suppress(Exception):  # an heir whose parent is not finished cannot be opened yet
-        fates = [t[1] for trials in history(grid, results).values() for t in trials[:-1]]
-        going_on = sum(fate in (Fate.RUNNING, Fate.WAITING) for fate in fates)
-        return len(fates) - going_on, going_on
+        states = [t[1] for trials in history(grid, results).values() for t in trials[:-1]]
+        going_on = sum(state in (State.RUNNING, State.WAITING) for state in states)
+        return len(states) - going_on, going_on
     return 0, 0
 
 

@@ -33,26 +33,18 @@ scenario = "prisoner"
 methods = ["fixed_ltos"]
 fields.selfishness = [0.3]
 seeds = [0]
-[[sweep]]
-scenario = "traffic_of_tomorrow"
-methods = ["dqn"]
-seeds = [0]
 """
 
 
 @pytest.fixture
-def asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "harness.config.grid.planned",
-        lambda: {"scenarios": {"traffic_of_tomorrow": "no"}, "methods": {}},
-    )
+def asked(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(SWEEPS)
     grid = load_grid(path)
     return grid, plans(grid, grid.cells)
 
 
-def test_a_study_per_place_and_learning_method_at_preset_default_parents_first(asked):
+def test_a_study_per_task_and_learning_method_at_preset_default_parents_first(asked):
     _, found = asked
 
     assert [plan.name for plan in found] == [
@@ -166,11 +158,9 @@ def found_values(tmp_path, monkeypatch):
     """Have tuned values; returns a function that writes the file they stand in."""
 
     def found_values(text):
-        from harness import tuned
-
         path = tmp_path / "tuned.toml"
         path.write_text(text)
-        monkeypatch.setattr(tuned, "_shipped", lambda: tuned.read_tuned(path))
+        monkeypatch.setattr(hparams, "_shipped", lambda: hparams.read_tuned(path))
         return path
 
     return found_values
@@ -218,7 +208,8 @@ def test_what_is_not_tuned_is_unavailable_and_says_so(found_values, tmp_path):
     grid = load_grid(path)
 
     assert [cell.method for cell in grid.cells] == ["dqn", "dgn", "random"]
-    assert {cell.method: why for cell, why in grid.unavailable.items()} == {
+    reasons = {cell.method: cell.unavailable for cell in grid.cells if cell.unavailable}
+    assert reasons == {
         "dgn": "dgn is not tuned on prisoner yet: `tune --write methods/hparams/tuned.toml` makes "
         "its preset"
     }

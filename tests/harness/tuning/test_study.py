@@ -13,7 +13,7 @@ from harness.tuning import storage
 from harness.tuning.proposing import decoded, distribution, encoded
 from harness.tuning.storage import StudyFiles
 from harness.tuning.study import affordable, spent
-from harness.tuning.trial import Attempt, Fate, Trial, best
+from harness.tuning.trial import Attempt, State, Trial, best
 from support.studies import STEPS, fixed, formula, plan, run, scored, study, told
 
 
@@ -32,8 +32,8 @@ def test_presets_are_tried_as_they_are_before_anything_is_proposed(tmp_path):
     assert (paper.preset, paper.fields) == ("paper", ())
     proposed = ended[2].attempt
     assert proposed.cell(opened.plan, 1001).preset == "default"
-    assert all(opened.plan.space[name].holds(value) for name, value in proposed.knobs.items())
-    assert proposed.knobs.keys() == opened.plan.space.keys()
+    assert all(opened.plan.space[name].holds(value) for name, value in proposed.parameters.items())
+    assert proposed.parameters.keys() == opened.plan.space.keys()
 
 
 def test_all_trials_run_from_the_same_tuning_seeds(tmp_path):
@@ -48,7 +48,7 @@ def test_a_budget_pays_for_so_many_trials_and_is_never_overshot(tmp_path):
 
     ended = run(opened)
 
-    assert sum(trial.fate is not Fate.CUT for trial in ended) >= 7
+    assert sum(trial.state is not State.CUT for trial in ended) >= 7
     assert spent(ended) <= opened.budget
     assert opened.budget - spent(ended) < opened.plan.run_steps
     assert opened.next() is None
@@ -61,7 +61,7 @@ def test_a_larger_budget_goes_on_with_the_same_study(tmp_path):
     opened.grant(5 * opened.plan.trial_steps)
     more = run(opened)
 
-    whole = [trial for trial in first if trial.fate is not Fate.CUT]
+    whole = [trial for trial in first if trial.state is not State.CUT]
     assert told(opened.trials()[: len(whole)]) == told(whole)
     assert more
     opened.grant(1)
@@ -78,7 +78,7 @@ def test_a_trial_that_is_worse_on_every_seed_so_far_is_given_up_and_charged_what
             task.record(seed, scored(next(values)))
         kinds.append(task.end())
 
-    assert [trial.fate for trial in kinds] == [Fate.COMPLETE, Fate.COMPLETE, Fate.PRUNED]
+    assert [trial.state for trial in kinds] == [State.COMPLETE, State.COMPLETE, State.PRUNED]
     assert kinds[2].steps == 2 * (STEPS + 1)
     assert spent(opened.trials()) == 8 * (STEPS + 1)
 
@@ -92,7 +92,7 @@ def test_presets_are_run_on_every_seed_however_bad_they_are(tmp_path):
             task.record(seed, scored(next(values)))
         trial = task.end()
 
-    assert (trial.attempt.preset, trial.fate) == ("default", Fate.COMPLETE)
+    assert (trial.attempt.preset, trial.state) == ("default", State.COMPLETE)
 
 
 def test_a_run_that_breaks_down_ends_its_trial_and_the_study_goes_on(tmp_path):
@@ -103,10 +103,10 @@ def test_a_run_that_breaks_down_ends_its_trial_and_the_study_goes_on(tmp_path):
     assert task.next_seed() is None
     failed = task.end()
 
-    assert (failed.fate, failed.value, failed.steps) == (Fate.FAILED, None, 17)
-    assert opened.trials()[0].fate is Fate.FAILED
+    assert (failed.state, failed.value, failed.steps) == (State.FAILED, None, 17)
+    assert opened.trials()[0].state is State.FAILED
     assert run(opened)[0].attempt.preset == "default"
-    assert opened.best().fate is Fate.COMPLETE
+    assert opened.best().state is State.COMPLETE
 
 
 def test_what_is_left_of_a_budget_goes_into_a_trial_that_is_never_the_best(tmp_path):
@@ -115,7 +115,7 @@ def test_what_is_left_of_a_budget_goes_into_a_trial_that_is_never_the_best(tmp_p
 
     ended = run(opened, lambda cell: float(cell.preset == "default" and bool(cell.fields)))
 
-    assert ended[-1].fate is Fate.CUT
+    assert ended[-1].state is State.CUT
     assert ended[-1].value == 1.0
     assert opened.best().attempt.preset == "default"
 
@@ -129,16 +129,16 @@ def test_of_equal_trials_the_default_is_best(tmp_path):
 
 def test_the_best_is_the_largest_or_the_smallest(tmp_path):
     ended = run(study(tmp_path, trials=5))
-    values = [trial.value for trial in ended if trial.fate is Fate.COMPLETE]
+    values = [trial.value for trial in ended if trial.state is State.COMPLETE]
 
     assert best(ended, maximize=True).value == max(values)
     assert best(ended, maximize=False).value == min(values)
 
 
-def trial(number, *scores, fate, seeds=(1000, 1001, 1002)):
-    attempt = Attempt(preset=None, knobs={}, seeds=seeds)
+def trial(number, *scores, state, seeds=(1000, 1001, 1002)):
+    attempt = Attempt(preset=None, parameters={}, seeds=seeds)
     runs = dict(zip(seeds, (scored(0.5, steps) for steps in scores), strict=False))
-    return Trial(number=number, attempt=attempt, runs=runs, fate=fate)
+    return Trial(number=number, attempt=attempt, runs=runs, state=state)
 
 
 @pytest.mark.parametrize(
@@ -147,18 +147,18 @@ def trial(number, *scores, fate, seeds=(1000, 1001, 1002)):
         (3000, [], 3),
         (2999, [], 2),
         (999, [], 0),
-        (6000, [(0, (900, 900, 900), Fate.COMPLETE)], 3),
-        (5699, [(0, (900, 900, 900), Fate.COMPLETE)], 2),
-        (5999, [(0, (), Fate.RUNNING)], 0),  # what it may use yet is put by
-        (6000, [(0, (), Fate.RUNNING)], 3),
-        (5900, [(0, (900,), Fate.WAITING)], 3),
-        (5899, [(0, (900,), Fate.WAITING)], 0),
-        (3020, [(0, (10,), Fate.FAILED)], 3),
-        (4800, [(0, (900, 900), Fate.PRUNED)], 3),
+        (6000, [(0, (900, 900, 900), State.COMPLETE)], 3),
+        (5699, [(0, (900, 900, 900), State.COMPLETE)], 2),
+        (5999, [(0, (), State.RUNNING)], 0),  # what it may use yet is put by
+        (6000, [(0, (), State.RUNNING)], 3),
+        (5900, [(0, (900,), State.WAITING)], 3),
+        (5899, [(0, (900,), State.WAITING)], 0),
+        (3020, [(0, (10,), State.FAILED)], 3),
+        (4800, [(0, (900, 900), State.PRUNED)], 3),
     ],
 )
 def test_the_next_trial_may_use_what_no_other_can_use(tmp_path, budget, trials, n_seeds):
-    others = [trial(n, *steps, fate=fate) for n, steps, fate in trials]
+    others = [trial(n, *steps, state=state) for n, steps, state in trials]
 
     assert len(affordable(plan(tmp_path), budget, others)) == n_seeds
 
@@ -208,7 +208,7 @@ def test_an_interrupted_trial_goes_on_with_the_runs_it_has(tmp_path):
     assert again.trial.attempt == task.trial.attempt
     assert again.trial.runs == task.trial.runs
     assert again.next_seed() == 1001
-    assert [t.fate for t in first.trials()] == [Fate.RUNNING]
+    assert [t.state for t in first.trials()] == [State.RUNNING]
 
 
 def test_a_trial_that_somebody_runs_is_left_to_them(tmp_path):
@@ -235,7 +235,7 @@ def test_a_trial_that_ends_while_others_look_at_it_is_not_taken_back(tmp_path, m
     following = mine.next()
 
     assert following.trial.attempt.preset == "default"
-    assert [t.fate for t in mine.trials()] == [Fate.COMPLETE, Fate.RUNNING]
+    assert [t.state for t in mine.trials()] == [State.COMPLETE, State.RUNNING]
 
 
 def test_two_at_one_study_lose_no_trial_run_none_twice_and_keep_to_the_budget(tmp_path):
@@ -257,7 +257,7 @@ def test_two_at_one_study_lose_no_trial_run_none_twice_and_keep_to_the_budget(tm
     assert len(set(map(str, (trial.attempt for trial in ended)))) == len(ended)
     assert spent(opened.trials()) <= opened.budget
     assert opened.budget - spent(opened.trials()) < of.run_steps
-    assert all(trial.fate not in (Fate.RUNNING, Fate.WAITING) for trial in opened.trials())
+    assert all(trial.state not in (State.RUNNING, State.WAITING) for trial in opened.trials())
 
 
 def test_a_study_of_another_search_space_is_refused_and_left_as_it_is(tmp_path):
@@ -414,7 +414,7 @@ def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path
 
 
 @pytest.mark.parametrize(
-    "knob",
+    "parameter",
     [
         Parameter(low=1e-4, high=1e-1, log=True),
         Parameter(low=1, high=10),
@@ -423,20 +423,20 @@ def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path
         Parameter(choices=("adam", "rmsprop")),
     ],
 )
-def test_what_is_drawn_is_a_value_of_the_knob(knob):
-    drawn = distribution(knob)
-    values = knob.choices or (knob.low, knob.high)
+def test_what_is_drawn_is_a_value_of_the_parameter(parameter):
+    drawn = distribution(parameter)
+    values = parameter.choices or (parameter.low, parameter.high)
 
     for value in values:
         kept = drawn.to_external_repr(drawn.to_internal_repr(encoded(value)))
-        assert decoded(knob, kept) == value
-        assert type(decoded(knob, kept)) is type(value)
+        assert decoded(parameter, kept) == value
+        assert type(decoded(parameter, kept)) is type(value)
 
 
 def test_tpe_finds_better_values_than_chance(tmp_path):
     opened = study(tmp_path, trials=40)
 
-    ended = [t for t in run(opened) if t.attempt.preset is None and t.fate is not Fate.CUT]
+    ended = [t for t in run(opened) if t.attempt.preset is None and t.state is not State.CUT]
 
     values = [formula(trial.attempt.cell(opened.plan, 1000)) for trial in ended]
     assert sum(values[-8:]) > sum(values[:8])

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from harness.config.grid import load_grid
-from harness.tuning.study import Shelf, finished
-from harness.tuning.trial import Fate
+from harness.tuning.study import StudyStore, finished
+from harness.tuning.trial import State
 from support.studies import write_grid
 from support.study_kills import finish, interrupt, kill_and_resume, start
 
@@ -29,11 +29,11 @@ def test_two_commands_on_one_study_share_its_trials_and_its_budget(tmp_path):
     runs = [start(grid, tmp_path, 30) for _ in range(2)]
     logs = [finish(run) for run in runs]
 
-    (study,) = Shelf(load_grid(grid), tmp_path).begun()
+    (study,) = StudyStore(load_grid(grid), tmp_path).begun()
     trials = study.trials()
     assert finished(study)
     assert study.budget - study.plan.run_steps < sum(t.steps for t in trials) <= study.budget
-    assert all(trial.fate not in (Fate.RUNNING, Fate.WAITING) for trial in trials)
+    assert all(trial.state not in (State.RUNNING, State.WAITING) for trial in trials)
     said = [len(re.findall(r"coco_q  trial", log)) for log in logs]
     assert sum(said) == len(trials)
     assert len({str(trial.attempt) for trial in trials}) == len(trials)
@@ -55,9 +55,9 @@ def test_ctrl_c_ends_the_command_and_the_same_command_goes_on(tmp_path):
     assert run.returncode == 130
     assert "the same command goes on from here" in said
     assert "Traceback" not in said
-    (study,) = Shelf(load_grid(grid), tmp_path).begun()
+    (study,) = StudyStore(load_grid(grid), tmp_path).begun()
     assert not finished(study)
     finish(start(grid, tmp_path, 2))
-    (study,) = Shelf(load_grid(grid), tmp_path).begun()
+    (study,) = StudyStore(load_grid(grid), tmp_path).begun()
     assert finished(study)
     assert [trial.attempt.preset for trial in study.trials()][:2] == ["paper", "default"]

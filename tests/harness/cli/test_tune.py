@@ -68,7 +68,7 @@ def test_it_tunes_and_writes_the_ledger(call, here):
     assert log.count("finished") == 3
     assert "trial 1 (paper)  return" in log
     written = re.findall(r"written: (\S+)", log)
-    assert {"reports/small-tuning.md", "reports/small-tuning.json"} <= set(written)
+    assert "reports/small-tuning.md" in written
     assert all((here / path).exists() for path in written)
     assert "\x1b" not in log
 
@@ -166,7 +166,7 @@ def test_the_preset_is_written_after_tuning_or_with_it(call, here):
         (("--trials", "2", "--only", "method=fixed_ltos"), "inherits from dgn, whose study is"),
         (("--trials", "2", "--storage", "nowhere"), "--storage nowhere: cannot be opened"),
         (("--trials", "2", "--results", "small.toml"), "cannot be written"),
-        (("--matched-snr",), "no place with both fixed_ltos and neurcomm"),
+        (("--matched-snr",), "no task with both fixed_ltos and neurcomm"),
         (("--write", "small.toml"), "no study is finished"),
     ],
 )
@@ -180,7 +180,7 @@ def test_wrong_use_ends_in_one_message_and_exit_code_2(call, arguments, says):
 
 
 @pytest.mark.parametrize(
-    ("key", "knob", "says"),
+    ("key", "parameter", "says"),
     [
         ("tua", "{ low = 1, high = 2 }", "dqn has no such field; did you mean 'tau'"),
         ("tau", "{ low = 0.2, high = 0.1 }", "low 0.2 is above high 0.1"),
@@ -189,10 +189,10 @@ def test_wrong_use_ends_in_one_message_and_exit_code_2(call, arguments, says):
     ],
 )
 def test_a_wrong_search_space_ends_in_one_message_and_loses_no_trial(
-    call, here, monkeypatch, key, knob, says
+    call, here, monkeypatch, key, parameter, says
 ):
     call(*tune("--trials", "2", "--only", "method=dqn"))
-    kept, wrong = journal(here), tomllib.loads(f"{key} = {knob}")
+    kept, wrong = journal(here), tomllib.loads(f"{key} = {parameter}")
     before = kept.read_bytes()
 
     def tables(method):
@@ -316,7 +316,7 @@ def test_studies_are_parents_in_mlflow_and_trials_their_children(call, here, mon
     assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {study.info.run_id}
     assert f"{len(trials)} added, 0 replaced, 0 kept" in log
     assert f"0 added, 0 replaced, {len(trials)} kept" in again
-    values = [run.data.metrics["value"] for run in trials if run.data.tags["fate"] == "complete"]
+    values = [run.data.metrics["value"] for run in trials if run.data.tags["state"] == "complete"]
     assert study.data.metrics["best"] == pytest.approx(max(values))
     assert {run.data.params["preset"] for run in trials} == {"paper", "default", "proposed"}
     assert [a.path for a in client.list_artifacts(study.info.run_id)] == [

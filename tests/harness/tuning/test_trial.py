@@ -4,8 +4,8 @@ import pytest
 
 from harness.config.cell import Budget
 from harness.training.worker import run_cell
-from harness.tuning.runner import Alone, crew
-from harness.tuning.scoring import late_mean, score
+from harness.tuning.runner import scoring_workers
+from harness.tuning.trial import late_mean, score
 from support.recorded import cell
 
 SHORT = Budget(episodes=1, steps=60, evaluations=20, evaluation_episodes=2)
@@ -72,10 +72,10 @@ def test_a_stopped_run_has_no_score():
 
 
 def test_one_worker_is_this_process():
-    with crew(1, lambda: False) as alone:
+    with scoring_workers(1, lambda: False) as alone:
         future = alone.submit(cell("coco_q", seed=1000, budget=SHORT))
 
-    assert isinstance(alone, Alone)
+    assert alone.size == 1
     assert future.done()
     assert future.result() is not None
 
@@ -84,7 +84,7 @@ def test_one_worker_is_this_process():
 def test_workers_come_to_the_same_scores_as_this_process():
     of = cell("dqn", seed=1000, budget=SHORT)
 
-    with crew(2, lambda: False) as team:
+    with scoring_workers(2, lambda: False) as team:
         theirs = team.submit(of).result(timeout=120)
 
     mine = score(of, lambda: False)

@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 
 from harness.config.grid import load_grid
-from harness.tuning.matching import matches, matching_text, outcome, panels
-from harness.tuning.pictures import draw
-from harness.tuning.plan import UNSEEN_SEEDS, plans
-from harness.tuning.snr import RATIO, RATIOS, SHARE, SHARES, alpha_of, self_share, settings
+from harness.tuning.matching import (
+    RATIOS,
+    SHARE,
+    SHARES,
+    alpha_of,
+    matches,
+    matching_text,
+    panels,
+    self_share,
+    settings,
+)
+from harness.tuning.pictures import RATIO, draw
+from harness.tuning.plan import HELD_OUT_SEEDS, plans
 from methods.learners.rewards import hop_distances
 from support.recorded import result
 from support.studies import write_grid
@@ -32,8 +41,8 @@ def test_with_one_neighbor_a_ratio_of_one_is_half_of_the_reward():
     """Table 6 and 7, prisoner: selfishness 0.5 and alpha 1, the mean of both rewards."""
     at = by(RATIO, 1.0)
 
-    assert at["fixed_ltos"].knob == 0.5
-    assert at["neurcomm"].knob == 1.0
+    assert at["fixed_ltos"].parameter == 0.5
+    assert at["neurcomm"].parameter == 1.0
     assert at["fixed_ltos"].least == at["fixed_ltos"].most == pytest.approx(1.0)
 
 
@@ -44,7 +53,9 @@ def test_on_the_six_by_six_grid_the_papers_ratio_depends_on_the_number_of_neighb
     for setting in settings(graph):
         if (setting.kind, setting.method) == (RATIO, "fixed_ltos"):
             mean = graph.sum(axis=1).mean() - 1
-            assert setting.knob == pytest.approx(setting.level / (setting.level + mean), abs=1e-4)
+            assert setting.parameter == pytest.approx(
+                setting.level / (setting.level + mean), abs=1e-4
+            )
             assert setting.most == pytest.approx(2 * setting.least)
     own = 0.8 / 0.2 * (graph.sum(axis=1) - 1)
     assert sorted(set(own.round(9))) == [8, 12, 16]
@@ -54,7 +65,7 @@ def test_on_the_six_by_six_grid_the_papers_ratio_depends_on_the_number_of_neighb
 def test_neurcomm_s_ratio_is_one_over_alpha_for_everybody(ratio):
     setting = by(RATIO, ratio, grid_of(3, 3))["neurcomm"]
 
-    assert setting.knob == pytest.approx(1 / ratio)
+    assert setting.parameter == pytest.approx(1 / ratio)
     assert setting.least == setting.most == pytest.approx(ratio)
 
 
@@ -86,7 +97,7 @@ def test_with_two_agents_ratio_and_share_say_the_same():
     """s / (1 - s) = 1 / alpha, and 1 / (1 + alpha) = s."""
     for setting in settings(PAIR):
         other = by(setting.kind, setting.level)
-        s, alpha = other["fixed_ltos"].knob, other["neurcomm"].knob
+        s, alpha = other["fixed_ltos"].parameter, other["neurcomm"].parameter
         assert 1 / (1 + alpha) == pytest.approx(s, abs=1e-3)
 
 
@@ -104,16 +115,16 @@ def match(tmp_path, monkeypatch):
     return match
 
 
-def test_matched_cells_differ_in_the_knob_and_run_on_unseen_seeds(match):
+def test_matched_cells_differ_in_the_parameter_and_run_on_held_out_seeds(match):
     cells = match.cells(2)
 
-    assert {cell.seed for cell in cells} == {UNSEEN_SEEDS, UNSEEN_SEEDS + 1}
+    assert {cell.seed for cell in cells} == {HELD_OUT_SEEDS, HELD_OUT_SEEDS + 1}
     assert len(cells) == len(set(cells))
     assert {name for cell in cells for name, _ in cell.fields} == {"selfishness", "alpha"}
     assert {cell.preset for cell in cells} == {"default"}
 
 
-def test_a_place_without_both_methods_has_no_match(tmp_path):
+def test_a_task_without_both_methods_has_no_match(tmp_path):
     grid = load_grid(write_grid(tmp_path / "small.toml", "dgn", "fixed_ltos"))
 
     assert matches(plans(grid, grid.cells)) == {}
@@ -124,7 +135,7 @@ def test_the_table_and_the_figure_show_what_was_run_at_every_level(match, tmp_pa
         shares = cell.method == "fixed_ltos" and cell.config.selfishness < 0.6
         result(cell, 0.97 if shares else 0.49).save(tmp_path)
 
-    scores = outcome(match, tmp_path)
+    scores = match.outcome(tmp_path)
     text, figure = matching_text(match, scores), panels(match, scores)
 
     assert all(len(values) == 2 for values in scores.values())
@@ -143,10 +154,10 @@ def test_levels_that_were_not_run_or_are_stale_are_left_out(match, tmp_path, mon
     for cell in match.cells(1)[:3]:
         result(cell).save(tmp_path)
 
-    assert len(outcome(match, tmp_path)) == 5  # 0.5 and 1 stand for two levels each
+    assert len(match.outcome(tmp_path)) == 5  # 0.5 and 1 stand for two levels each
     monkeypatch.setattr("methods.neurcomm.NeurComm.version", "next")
     monkeypatch.setattr("methods.ltos.FixedLToS.version", "next")
-    assert outcome(match, tmp_path) == {}
+    assert match.outcome(tmp_path) == {}
 
 
 def test_a_damaged_result_counts_as_not_run(match, tmp_path):
@@ -156,4 +167,4 @@ def test_a_damaged_result_counts_as_not_run(match, tmp_path):
 
     path.write_text("{ half")
 
-    assert {len(values) for values in outcome(match, tmp_path).values()} == {1}
+    assert {len(values) for values in match.outcome(tmp_path).values()} == {1}

@@ -1,1 +1,0 @@
-"""What each command does; every one returns its exit code."""

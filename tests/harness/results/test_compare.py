@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.__main__ import main
-from harness.cli import comparing
+from harness.cli import report as cli_report
 from harness.errors import ConfigurationError
 from harness.results.compare import Outcome, compare
 from harness.results.result import load_result, result_path
@@ -207,7 +207,7 @@ def test_an_improvement_does_not_fail(folders, capsys):
 
 
 def test_the_command_takes_the_margin_of_claims():
-    assert inspect.signature(comparing.compare).parameters["margin"].default == MARGIN
+    assert inspect.signature(cli_report.compare).parameters["margin"].default == MARGIN
 
 
 def test_wrong_arguments_end_in_a_message(folders, capsys):

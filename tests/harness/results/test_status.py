@@ -7,7 +7,7 @@ from harness.config.grid import select
 from harness.errors import ConfigurationError
 from harness.results.cost import Costs, duration
 from harness.results.files import CellFiles, Failure
-from harness.results.index import Rerun, Run, State, by_variant, count, look, to_run
+from harness.results.index import Run, State, by_variant, count, look, to_run
 from methods import METHODS
 from support.recorded import cell, result
 
@@ -64,7 +64,7 @@ def test_what_cannot_be_run_here_counts_as_done_if_its_result_is_here(
     (status,) = look([replace(absent)], tmp_path)  # a cell works its fingerprint out once
 
     assert status.state is then
-    assert to_run([status], Rerun.STALE) == ()
+    assert to_run([status], "stale") == ()
 
 
 def test_a_damaged_result_of_what_cannot_be_run_here_is_unavailable(tmp_path):
@@ -149,9 +149,9 @@ def test_looking_touches_nothing(tmp_path):
     ("rerun", "more"),
     [
         (None, set()),
-        (Rerun.FAILED, {State.FAILED}),
-        (Rerun.STALE, {State.STALE}),
-        (Rerun.ALL, {State.FAILED, State.STALE, State.DONE}),
+        ("failed", {State.FAILED}),
+        ("stale", {State.STALE}),
+        ("all", {State.FAILED, State.STALE, State.DONE}),
     ],
 )
 def test_run_takes_what_has_no_result_and_what_it_is_asked_for(rerun, more):

@@ -44,9 +44,10 @@ def machine_checks(results: Path) -> Iterator[Finding]:
     oldest = ".".join(map(str, OLDEST_PYTHON))
     detail = platform.python_version() + ("" if ok else f", needed is {oldest} or later")
     yield Finding("python", "ok" if ok else "failed", detail)
-    yield from _compare_releases()
-    for name, use in OPTIONAL.items():
-        version = installed_version(name)
+    releases = [*_compare_releases()]
+    yield from releases
+    for name in sorted(OPTIONAL.keys() - {finding.name for finding in releases}):
+        version, use = installed_version(name), OPTIONAL[name]
         yield Finding(name, "ok" if version else "note", version or f"not installed; for {use}")
     yield _writable("results folder", results)
     yield _writable("kernel cache", Path(str(kernels.nearest.stats.cache_path)))

@@ -12,6 +12,7 @@ from harness.cli.output import (
     CHECK_FAILED,
     INTERRUPTED,
     OK,
+    SOME_FAILED,
     GridOption,
     JsonOption,
     ResultsOption,
@@ -168,6 +169,7 @@ def render(
     """
     from harness.config.grid import load_grid
     from harness.results.files import check_writable, storage_errors, write_bytes
+    from harness.training.replay import TrainingError
     from scenarios.pictures import load_picture
 
     loaded, log = load_grid(grid), console(stderr=True)
@@ -186,6 +188,9 @@ def render(
         content = _draw(picture, played, title, out.suffix, step, fps, log)
         with storage_errors(out):
             write_bytes(out, content)
+    except TrainingError as error:
+        log.print(str(error), style="bold red", soft_wrap=True)
+        raise typer.Exit(SOME_FAILED) from None
     except KeyboardInterrupt:
         log.print("interrupted: no picture was written", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None

@@ -68,7 +68,7 @@ def key_text(*parts: str | int) -> str:
     return text.removeprefix(".")
 
 
-def frozen(value: Any) -> Value:
+def frozen(value: Any) -> Any:
     """Turn lists into tuples, so that a value can be part of a cell."""
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 

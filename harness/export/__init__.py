@@ -1,1 +1,1 @@
-"""Results for other programs: tables and trackers."""
+"""Results for other programs: tables, marl-eval and MLflow."""

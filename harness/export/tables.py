@@ -1,6 +1,6 @@
-"""Results for other programs: tables as CSV or parquet, and marl-eval's JSON.
+"""Results as files for other programs: tables as CSV or parquet, and marl-eval's JSON.
 
-All of it is a projection: the same results give the same file.
+The same results give the same bytes.
 """
 
 import json
@@ -33,6 +33,10 @@ _TYPES = {
     **dict.fromkeys(["value", "floats_execution", "floats_training", *_COSTS[:-1]], "float64"),
 }
 PARQUET = "pip install -e '.[parquet]'"
+
+Tree: TypeAlias = dict[str, dict[str, dict[str, dict[str, Any]]]]
+_Tasks: TypeAlias = dict[str, dict[str, dict[int, RunResult]]]
+T = TypeVar("T")
 
 
 def curve_frame(runs: Sequence[Run]) -> pd.DataFrame:
@@ -92,36 +96,6 @@ def write_marl_eval(
     return write_text(folder / "marl_eval.json", text + "\n"), notes
 
 
-def _row(run: Run) -> dict[str, Any]:
-    cell, result = run.cell, run.result
-    row = {name: getattr(cell, name) for name in ("id", *_CELL)}
-    row |= {"state": str(run.state), "reason": run.reason}
-    if result is None:
-        return row
-    packages = result.provenance.get("packages", {})
-    return {
-        **row,
-        "fingerprint": result.fingerprint,
-        "config": json.dumps(result.config, sort_keys=True),
-        **result.method,
-        **{name: result.provenance.get(name) for name in (*_COSTS, *_ORIGINS)},
-        **{f"version_{name}": packages.get(name) for name in _PACKAGES},
-        **{f"final_{name}": result.final(name) for name in result.curve[-1]["metrics"]},
-    }
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    texts = dict.fromkeys([n for n in frame if not str(n).startswith("final_")], "str")
-    kinds = texts | {name: kind for name, kind in _TYPES.items() if name in frame}
-    return frame.astype(kinds)
-
-
-Tree: TypeAlias = dict[str, dict[str, dict[str, dict[str, Any]]]]
-T = TypeVar("T")
-_Seeds: TypeAlias = dict[int, RunResult]
-_Tasks: TypeAlias = dict[str, dict[str, _Seeds]]
-
-
 def marl_eval_tree(
     results: Iterable[RunResult], *, allow_ragged: bool
 ) -> tuple[Tree, tuple[str, ...]]:
@@ -161,6 +135,30 @@ def marl_eval_tree(
         notes |= dict.fromkeys(f"{name}: cut, {cut}" for cut in cuts)
         tree[name] = even
     return tree, tuple(notes)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    cell, result = run.cell, run.result
+    row = {name: getattr(cell, name) for name in ("id", *_CELL)}
+    row |= {"state": str(run.state), "reason": run.reason}
+    if result is None:
+        return row
+    packages = result.provenance.get("packages", {})
+    return {
+        **row,
+        "fingerprint": result.fingerprint,
+        "config": json.dumps(result.config, sort_keys=True),
+        **result.method,
+        **{name: result.provenance.get(name) for name in (*_COSTS, *_ORIGINS)},
+        **{f"version_{name}": packages.get(name) for name in _PACKAGES},
+        **{f"final_{name}": result.final(name) for name in result.curve[-1]["metrics"]},
+    }
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    texts = dict.fromkeys([n for n in frame if not str(n).startswith("final_")], "str")
+    kinds = texts | {name: kind for name, kind in _TYPES.items() if name in frame}
+    return frame.astype(kinds)
 
 
 def _cut(name: str, tasks: _Tasks) -> tuple[dict[str, dict[str, dict[str, Any]]], list[str]]:
@@ -209,4 +207,5 @@ def _run(result: RunResult, length: int) -> dict[str, Any]:
 
 
 def _name(name: str) -> str:
+    """Write a name as marl-eval reads it: in lower case, without commas."""
     return name.lower().replace(",", ";")

@@ -188,8 +188,7 @@ def test_who_asks_for_mlflow_without_having_it_is_told_how_to_get_it(
 ):
     for of in load_grid("mine.toml").cells:
         result(of).save(here / "results" / "mine")
-    for module in ("run", "export"):
-        monkeypatch.setattr(f"harness.commands.{module}.installed", lambda: False)
+    monkeypatch.setattr("harness.export.mlflow.installed", lambda: False)
 
     code, _, log = call(*command, "--grid", "mine.toml")
 
@@ -214,8 +213,8 @@ def test_an_export_to_a_tracker_that_is_down_ends_in_a_message(call, here, monke
         raise TrackingError("http://nowhere: down")
 
     result(load_grid("mine.toml").cells[0]).save(here / "results" / "mine")
-    monkeypatch.setattr("harness.commands.export.installed", lambda: True)
-    monkeypatch.setattr("harness.commands.export.Tracker", down)
+    monkeypatch.setattr("harness.export.mlflow.installed", lambda: True)
+    monkeypatch.setattr("harness.export.mlflow.Tracker", down)
 
     code, out, log = call("export", "--format", "mlflow", "--grid", "mine.toml")
 

@@ -470,7 +470,7 @@ def test_wrong_use_ends_in_a_message_and_exit_code_2(call, here, arguments, says
 
 def test_a_scenario_nobody_has_drawn_is_named(call, here, monkeypatch):
     everything = {**SCENARIOS, "line": Line}
-    for module in ("place", "runner", "result", "progress"):
+    for module in ("config.scenario", "config.cell", "training.loop"):
         monkeypatch.setattr(f"harness.{module}.SCENARIOS", everything)
     (here / "mine.toml").write_text(GRID.replace('"prisoner"', '"line"', 1))
     first = load_grid("mine.toml").cells[0].id

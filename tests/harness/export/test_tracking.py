@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -25,6 +27,7 @@ from harness.training.pool import Job
 from harness.training.worker import Outcome
 from support.recorded import cell, result
 
+ROOT = Path(__file__).parents[3]
 pytest.importorskip("mlflow", reason="MLflow is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:")  # SQLAlchemy's of MLflow
 HERE = {
@@ -246,6 +249,19 @@ def test_there_is_a_tracker_where_a_server_is_named_or_a_file_lies(tmp_path, mon
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
     assert in_use(tmp_path / "elsewhere")
     assert tracking_uri(tmp_path) == "http://localhost:5000"
+
+
+def test_to_ask_for_a_tracker_imports_nothing_that_takes_time():
+    code = (
+        "import sys, pathlib; from harness.export.mlflow import Follower, in_use, installed; "
+        "installed(), in_use(pathlib.Path()); print(*sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert not {"mlflow", "pandas", "sqlalchemy", "matplotlib"} & {*done.stdout.split()}
 
 
 def test_mlflow_reports_nothing_to_its_makers(results, monkeypatch):

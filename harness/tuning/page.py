@@ -41,30 +41,10 @@ method that inherits takes over all that it shares with the other from that one'
 `paper` and `default` are those presets' sharing over that, its `default, held out` is plain. `what
 mattered`: what sets the best quarter of ten trials or more apart, as shares of 1 (PED-ANOVA)."""
 
-_GIVEN = [
-    "method",
-    "inherits",
-    "searched",
-    "trials",
-    "pruned",
-    "cut",
-    "failed",
-    "steps",
-    "CPU minutes",
-]
-_FOUND = ["method", "values that differ from preset default", "what mattered"]
-_BROUGHT = [
-    "method",
-    "paper",
-    "default",
-    "tuned",
-    "default, held out",
-    "tuned, held out",
-    "gain",
-    "p",
-    "tuned is",
-    "selection bias",
-]
+_GIVEN = ["inherits", "searched", "trials", "pruned", "cut", "failed", "steps", "CPU minutes"]
+_SCORES = ["paper", "default", "tuned", "default, held out", "tuned, held out", "gain"]
+_BROUGHT = [*_SCORES, "p", "tuned is", "selection bias"]
+_FOUND = ["values that differ from preset default", "what mattered"]
 
 
 class Publication:
@@ -142,7 +122,7 @@ class Publication:
                 if scores := match.outcome(folder):
                     parts = [matching_text(match, scores)]
                     for kind, plot in matched_plots(match, scores).items():
-                        parts += self._shown(f"{task}-{kind.split()[0]}-matched.svg", plot)
+                        parts += self._shown(f"{task}-{kind.split()[1]}-matched.svg", plot)
                     return parts
         return []
 
@@ -212,11 +192,11 @@ def _verdict(content: Ledger) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    return table_text(Table(head=tuple(head), rows=tuple(map(tuple, rows)), left=left))
+    return table_text(Table(head=("method", *head), rows=tuple(map(tuple, rows)), left=left))
 
 
 def _given(row: Row) -> list[str]:
-    others = [str(row.count(fate)) for fate in (State.PRUNED, State.CUT, State.FAILED)]
+    others = [str(row.count(state)) for state in (State.PRUNED, State.CUT, State.FAILED)]
     parent = NOTHING if row.plan.parent is None else METHODS[row.plan.parent].title
     return [
         METHODS[row.plan.method].title,

@@ -165,18 +165,17 @@ def _search(
 ) -> int:
     """Tune, each plan with its budget; see ``_LEFT`` for what it returns beside exit codes."""
     from harness.training.pool import interrupts
-    from harness.tuning.progress import LiveView, LogView
+    from harness.tuning.progress import open_view
     from harness.tuning.runner import Session, StudyRunner, scoring_workers
 
     for plan, _ in chosen:
         if plan.parent is not None:
             store.parent(plan)  # that there is none is better known before others take hours
     budgets = {f"{plan.task}/{plan.method}": budget for plan, budget in chosen}
-    view_type = LiveView if log.is_terminal and not log.is_dumb_terminal else LogView
     with (
         interrupts() as signals,
         scoring_workers(n_workers, lambda: bool(signals)) as team,
-        view_type(log, budgets, team.size) as view,
+        open_view(log, budgets, team.size) as view,
     ):
         runners = [StudyRunner(plan, store, view, budget, n_held_out) for plan, budget in chosen]
         Session(runners, team, view, signals).run()

@@ -8,7 +8,7 @@ matched by the self share, the part of what an agent learns from that is its own
 ``1 / sum_j alpha^d_ij``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,11 +20,11 @@ from scipy.optimize import brentq
 from harness.config.cell import Cell
 from harness.config.hparams import untuned
 from harness.config.seeding import Purpose, stream
+from harness.plotting.plot import Curve, Plot
 from harness.report.document import Table
 from harness.report.markdown import escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, range_text
 from harness.results.index import find
-from harness.tuning.pictures import RATIO, Panels, Point
 from harness.tuning.plan import BASE, HELD_OUT_SEEDS, Plan
 from harness.tuning.trial import late_mean, rounded
 from methods import METHODS
@@ -32,7 +32,7 @@ from methods.learners.rewards import hop_distances
 from scenarios import SCENARIOS
 
 MATCHED = "matched_snr"  # folder beside the studies, with results as `run` leaves them
-SHARE = "self share"
+RATIO, SHARE = "self-neighbor ratio (SNR)", "self share"
 RATIOS = (1.0, 2.0, 5.0, 10.0, 20.0)  # Tables 6 and 7 of paper 000: 1, about 10 and about 20
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 PARAMETERS = {"fixed_ltos": "selfishness", "neurcomm": "alpha"}  # what sets it, by method
@@ -180,20 +180,41 @@ def alpha_of(share: float, distance: Distances) -> float | None:
     return round(float(brentq(excess, 0.0, 1.0)), _DIGITS)
 
 
-def panels(match: Match, scores: Mapping[Setting, Sequence[float]]) -> Panels:
-    """Return the figure of a task."""
+def matched_plots(match: Match, scores: Mapping[Setting, Sequence[float]]) -> dict[str, Plot]:
+    """Return a figure for each kind of level: score against level, to four digits."""
     info = SCENARIOS[match.plan.cell.scenario].metric_info[match.plan.metric]
-    content: dict[str, dict[str, list[Point]]] = {}
-    for setting, values in scores.items():
-        points = content.setdefault(setting.kind, {}).setdefault(setting.method, [])
-        x = setting.level
-        ends = x, min(x, setting.least), max(x, setting.most)  # parameters are rounded
-        y = float(np.mean(values)), min(values), max(values)
-        points.append(Point(*(float(f"{value:.4g}") for value in (*ends, *y))))
-    return Panels(
-        title=f"{match.plan.task}, {match.preset}: matched self-interest",
-        ylabel=f"{match.plan.metric} [{info.unit}]",
-        panels=content,
+    plots = dict[str, Plot]()
+    for kind in (RATIO, SHARE):
+        at = {s: values for s, values in scores.items() if s.kind == kind}
+        curves = tuple(
+            _curve(method, {s: values for s, values in at.items() if s.method == method})
+            for method in dict.fromkeys(setting.method for setting in at)
+        )
+        if curves:
+            plots[kind] = Plot(
+                title=f"{match.plan.task}, {match.preset}: matched self-interest",
+                xlabel=kind,
+                ylabel=f"{match.plan.metric} [{info.unit}]",
+                xscale="log" if kind == RATIO else "linear",
+                ticks=tuple(sorted({setting.level for setting in at})),
+                curves=curves,
+                levels=(),
+                by_method=True,
+            )
+    return plots
+
+
+def _curve(method: str, scores: Mapping[Setting, Sequence[float]]) -> Curve:
+    def line(summary: Callable[[Sequence[float]], float]) -> tuple[float, ...]:
+        return tuple(float(f"{summary(values):.4g}") for values in scores.values())
+
+    return Curve(
+        name=METHODS[method].title,
+        method=method,
+        x=tuple(setting.level for setting in scores),
+        mean=line(lambda values: float(np.mean(values))),
+        least=line(min),
+        most=line(max),
     )
 
 

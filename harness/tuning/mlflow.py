@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from harness.export.mlflow import Entry, Family, Member, Point, as_text, metric_name
+from harness.plotting.draw import draw
 from harness.tuning.ledger import Row, trial_record
-from harness.tuning.pictures import draw, history
+from harness.tuning.page import history
 from harness.tuning.trial import Trial
 
 PART = "/tune"  # of the experiment's name, after the grid's
@@ -47,14 +48,14 @@ def _study_entry(grid: str, row: Row) -> Entry:
         f"search.{name}": as_text(parameter.model_dump(exclude_defaults=True))
         for name, parameter in plan.space.items()
     }
-    picture = history(f"{plan.name}: tuning", [row])
+    plot = history(f"{plan.name}: tuning", [row])
     return Entry(
         name=f"{plan.task}/{plan.method}",
         tags=_tags(grid, row) | {"role": "study"},
         params=_params(row) | {"inherits": plan.parent or "nothing"} | searched,
         points=[Point(name, float(v), 0) for name, v in figures.items() if v is not None],
         files={"values.json": json.dumps(dict(row.values), indent=1) + "\n"}
-        | ({"history.svg": draw(picture).decode()} if picture.lines else {}),
+        | ({"history.svg": draw(plot).decode()} if plot.curves else {}),
         fingerprint=_hash(row.record()),
         start_ms=min((start for start, _ in spans), default=0),
         end_ms=max((end for _, end in spans), default=0),

@@ -8,7 +8,9 @@ import numpy as np
 
 from harness.config.grid import Grid
 from harness.config.seeding import seeds_text
+from harness.plotting.draw import draw
 from harness.plotting.figure_folder import figure_differences, write_figures
+from harness.plotting.plot import Curve, Plot
 from harness.report.document import Table
 from harness.report.markdown import code, escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, rough, sentence
@@ -16,10 +18,9 @@ from harness.results.files import write_text
 from harness.tuning import FOLDER
 from harness.tuning.held_out import LEVEL
 from harness.tuning.ledger import TOLERANCE, Ledger, Row
-from harness.tuning.matching import MATCHED, matches, matching_text, panels
-from harness.tuning.pictures import Picture, digest, draw, history, importances
+from harness.tuning.matching import MATCHED, matched_plots, matches, matching_text
 from harness.tuning.plan import Plan, plans, searched
-from harness.tuning.trial import State, rounded
+from harness.tuning.trial import State, best, rounded
 from methods import METHODS
 from scenarios import SCENARIOS
 
@@ -37,31 +38,13 @@ good; `p`, the chance of such a gain between equal settings (paired permutation 
 `tuned is` better or worse at p up to {LEVEL}: of twenty that are equally good, one is called
 better. `selection bias`: by how much the score on the tuning seeds flatters the best trial. A
 method that inherits takes over all that it shares with the other from that one's best trial; its
-`paper` and `default` are those presets' sharing over that, its `default, held out` is plain."""
+`paper` and `default` are those presets' sharing over that, its `default, held out` is plain. `what
+mattered`: what sets the best quarter of ten trials or more apart, as shares of 1 (PED-ANOVA)."""
 
-_GIVEN = [
-    "method",
-    "inherits",
-    "searched",
-    "trials",
-    "pruned",
-    "cut",
-    "failed",
-    "steps",
-    "CPU minutes",
-]
-_BROUGHT = [
-    "method",
-    "paper",
-    "default",
-    "tuned",
-    "default, held out",
-    "tuned, held out",
-    "gain",
-    "p",
-    "tuned is",
-    "selection bias",
-]
+_GIVEN = ["inherits", "searched", "trials", "pruned", "cut", "failed", "steps", "CPU minutes"]
+_SCORES = ["paper", "default", "tuned", "default, held out", "tuned, held out", "gain"]
+_BROUGHT = [*_SCORES, "p", "tuned is", "selection bias"]
+_FOUND = ["values that differ from preset default", "what mattered"]
 
 
 class Publication:
@@ -83,7 +66,7 @@ class Publication:
     def __init__(self, grid: Grid, results: Path, reports: Path, url: str | None = None) -> None:
         self.ledger, stem = Ledger.of(grid, results, url), f"{grid.name}-tuning"
         self._page, self._figures = reports / f"{stem}.md", reports / "figures" / stem
-        self._pictures: dict[str, Picture] = {}  # by name of file
+        self._plots: dict[str, Plot] = {}  # by name of file
         asked, matched = plans(grid, grid.cells), results / grid.name / FOLDER / MATCHED
         command = code(f"python -m harness report --grid {grid.name}")
         parts = [
@@ -110,7 +93,7 @@ class Publication:
         Raises:
             OSError: The folder cannot be written.
         """
-        drawings = {name: draw(picture) for name, picture in self._pictures.items()}
+        drawings = {name: draw(plot) for name, plot in self._plots.items()}
         return [write_text(self._page, self._text), *write_figures(self._figures, drawings)]
 
     def differences(self) -> list[str]:
@@ -120,7 +103,7 @@ class Publication:
             found = [f"{self._page}: missing"]
         elif self._page.read_text() != self._text:
             found = [f"{self._page}: not what the studies say"]
-        digests = {name: digest(picture) for name, picture in self._pictures.items()}
+        digests = {name: plot.digest for name, plot in self._plots.items()}
         return found + figure_differences(self._figures, digests, "studies")
 
     def _studies(self, task: str) -> list[str]:
@@ -128,31 +111,52 @@ class Publication:
         rows = [row for row in self.ledger.rows if row.plan.task == task]
         if not rows:
             return []
-        parts, risen = [study_tables(rows)], history(f"{task}: tuning", rows)
-        if risen.lines:
-            parts += self._shown(f"{task}-history.svg", risen)
-        mattered = importances(f"{task}: what mattered", rows)
-        if mattered.shares:
-            parts += self._shown(f"{task}-importances.svg", mattered)
-        return parts
+        risen = history(f"{task}: tuning", rows)
+        shown = self._shown(f"{task}-history.svg", risen) if risen.curves else []
+        return [study_tables(rows), *shown]
 
     def _matched(self, asked: Sequence[Plan], folder: Path) -> list[str]:
         """Return what there is to say of a task where both methods were matched."""
         for task, found in matches(asked).items():
             for match in found:
                 if scores := match.outcome(folder):
-                    picture = panels(match, scores)
-                    shown = self._shown(f"{task}-matched.svg", picture)
-                    return [matching_text(match, scores), *shown]
+                    parts = [matching_text(match, scores)]
+                    for kind, plot in matched_plots(match, scores).items():
+                        parts += self._shown(f"{task}-{kind.split()[1]}-matched.svg", plot)
+                    return parts
         return []
 
-    def _shown(self, name: str, picture: Picture) -> list[str]:
-        self._pictures[name] = picture
+    def _shown(self, name: str, plot: Plot) -> list[str]:
+        self._plots[name] = plot
         address = quote(f"figures/{self._figures.name}/{name}")
-        return [
-            f"![{escape(picture.title)}]({address})",
-            f"*Data sha256: {digest(picture)}.*",
-        ]
+        return [f"![{escape(plot.title)}]({address})", f"*Data sha256: {plot.digest}.*"]
+
+
+def history(title: str, rows: Sequence[Row]) -> Plot:
+    """Return how the best value of each study of a task rose, to four digits, as it has one."""
+    plan, curves = rows[0].plan, list[Curve]()
+    info = SCENARIOS[plan.cell.scenario].metric_info[plan.metric]
+    for row in rows:
+        x, y, steps = list[float](), list[float](), 0
+        for n, trial in enumerate(row.trials, start=1):
+            steps += trial.steps
+            leader = best(row.trials[:n], maximize=row.plan.maximize)
+            if leader is not None and leader.value is not None:
+                x += [float(steps)] * (2 if y else 1)  # a step: it rises where a trial ends
+                y += [*y[-1:], float(f"{leader.value:.4g}")]
+        if y:
+            name, values = METHODS[row.plan.method].title, tuple(y)
+            lines = {"x": tuple(x), "mean": values, "least": values, "most": values}
+            curves.append(Curve(name=name, method=row.plan.method, **lines))
+    return Plot(
+        title=title,
+        xlabel="environment steps spent on trials",
+        ylabel=f"best {plan.metric} [{info.unit}] so far",
+        yscale="log" if info.log else "linear",
+        curves=tuple(curves),
+        levels=(),
+        by_method=True,
+    )
 
 
 def study_tables(rows: Sequence[Row]) -> str:
@@ -173,7 +177,7 @@ def study_tables(rows: Sequence[Row]) -> str:
             f"{seeds}" + (f", held-out {seeds_text(held_out)}." if held_out else "."),
             _table(_GIVEN, [_given(row) for row in rows], left=2),
             _table(_BROUGHT, [_brought(row, places) for row in rows]),
-            _table(["method", "values that differ from preset default"], map(_found, rows), left=2),
+            _table(_FOUND, map(_found, rows), left=3),
         ]
     )
 
@@ -188,11 +192,11 @@ def _verdict(content: Ledger) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    return table_text(Table(head=tuple(head), rows=tuple(map(tuple, rows)), left=left))
+    return table_text(Table(head=("method", *head), rows=tuple(map(tuple, rows)), left=left))
 
 
 def _given(row: Row) -> list[str]:
-    others = [str(row.count(fate)) for fate in (State.PRUNED, State.CUT, State.FAILED)]
+    others = [str(row.count(state)) for state in (State.PRUNED, State.CUT, State.FAILED)]
     parent = NOTHING if row.plan.parent is None else METHODS[row.plan.parent].title
     return [
         METHODS[row.plan.method].title,
@@ -220,7 +224,9 @@ def _brought(row: Row, places: int) -> list[str]:
 
 def _found(row: Row) -> list[str]:
     values = ", ".join(f"{name}={_value(value)}" for name, value in row.values.items())
-    return [METHODS[row.plan.method].title, values or "none: default was best"]
+    mattered = ", ".join(f"{name} {share:.2f}" for name, share in row.importances.items() if share)
+    title = METHODS[row.plan.method].title
+    return [title, values or "none: default was best", mattered or NOTHING]
 
 
 def _number(value: float | None, places: int) -> str:

@@ -162,11 +162,17 @@ class LiveView(Drawing, LogView):
         self._live.update(table, refresh=True)
 
 
+def open_view(console: Console, budgets: Mapping[str, int], n_workers: int) -> LogView:
+    """Return what shows the progress of studies: drawn on a terminal, else in plain lines."""
+    live = console.is_terminal and not console.is_dumb_terminal
+    return (LiveView if live else LogView)(console, budgets, n_workers)
+
+
 def draw(rows: Sequence[Standing], rest: str, width: int, height: int) -> Group:
     """Draw the open studies so that they fit a terminal of the given size [characters].
 
     Args:
-        rows: Them; those that no trial was begun of are left out first.
+        rows: The studies; those that no trial was begun of are left out first.
         rest: A line on all of them.
         width: Of the terminal.
         height: Of the terminal.

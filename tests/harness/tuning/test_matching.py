@@ -5,17 +5,17 @@ import pytest
 
 from harness.config.grid import load_grid
 from harness.tuning.matching import (
+    RATIO,
     RATIOS,
     SHARE,
     SHARES,
     alpha_of,
+    matched_plots,
     matches,
     matching_text,
-    panels,
     self_share,
     settings,
 )
-from harness.tuning.pictures import RATIO, draw
 from harness.tuning.plan import HELD_OUT_SEEDS, plans
 from methods.learners.rewards import hop_distances
 from support.recorded import result
@@ -136,7 +136,7 @@ def test_the_table_and_the_figure_show_what_was_run_at_every_level(match, tmp_pa
         result(cell, 0.97 if shares else 0.49).save(tmp_path)
 
     scores = match.outcome(tmp_path)
-    text, figure = matching_text(match, scores), panels(match, scores)
+    text, plots = matching_text(match, scores), matched_plots(match, scores)
 
     assert all(len(values) == 2 for values in scores.values())
     assert (
@@ -144,10 +144,11 @@ def test_the_table_and_the_figure_show_what_was_run_at_every_level(match, tmp_pa
         in text
     )
     assert "neighbors of an agent: 1." in text
-    assert figure.panels.keys() == {RATIO, SHARE}
-    first = figure.panels[RATIO]["fixed_ltos"][0]
-    assert (first.x, first.mean) == (1.0, 0.97)
-    assert draw(figure) == draw(figure)
+    assert plots.keys() == {RATIO, SHARE}
+    curves = {curve.method: curve for curve in plots[RATIO].curves}
+    assert curves.keys() == {"fixed_ltos", "neurcomm"}
+    assert (curves["fixed_ltos"].x[0], curves["fixed_ltos"].mean[0]) == (1.0, 0.97)
+    assert plots[RATIO].ticks == RATIOS
 
 
 def test_levels_that_were_not_run_or_are_stale_are_left_out(match, tmp_path, monkeypatch):

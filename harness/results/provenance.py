@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 _PACKAGES = ("ltos-bench", "torch", "numpy", "numba")
-_SOURCE = Path(__file__).parent.parent
+_SOURCE = Path(__file__).parents[2]
 
 
 @cache

@@ -122,7 +122,7 @@ def keep_policy(folder: Path, training: Training) -> None:
 
 def describe(error: BaseException, cell: Cell) -> Failure:
     """Put what ended a cell's run into a record."""
-    kind: str = failure_kind(error)
+    kind: str = _failure_kind(error)
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, ProcessExpired):
         kind, message = "killed", f"its worker process ended ({_ending(error.exitcode)})"
@@ -275,7 +275,7 @@ def _advance(training: Training, stream: Stream, files: CellFiles) -> None:
         with storage_errors(files.stream):
             stream.append(row)
     except Exception as error:
-        if failure_kind(error) == "error":
+        if _failure_kind(error) == "error":
             files.checkpoint.unlink(missing_ok=True)  # faults come back: mended, it starts anew
         raise
 
@@ -313,7 +313,7 @@ def _collapse(metrics: Mapping[str, float]) -> list[str]:
     return [f"sharing collapsed: mean self weight {selfishness:.3f} at the last evaluation"]
 
 
-def failure_kind(error: BaseException) -> Literal["error", "memory", "storage"]:
+def _failure_kind(error: BaseException) -> Literal["error", "memory", "storage"]:
     """Tell a fault of the run from a shortage of memory or of room on the disk."""
     if isinstance(error, StorageError):
         return "storage"

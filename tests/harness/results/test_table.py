@@ -7,13 +7,16 @@ import pytest
 
 from harness.config.cell import Budget
 from harness.config.grid import Grid
+from harness.errors import ConfigurationError
 from harness.results.files import CellFiles, Failure
 from harness.results.index import (
     CURVE_COLUMNS,
     FINAL_COLUMNS,
+    RESULT_COLUMNS,
     State,
     curve_table,
     final_table,
+    load_results,
     load_runs,
     written_fields,
 )
@@ -180,3 +183,43 @@ def test_a_task_with_its_own_budget_is_found(tmp_path):
 
     assert json.loads(path.read_text())["id"] == cell.id
     assert state(cell, tmp_path).state is State.DONE
+
+
+def test_any_folder_of_results_is_a_table_whatever_grid_asks_for_it(tmp_path):
+    for of in (recorded.cell(), recorded.cell("fixed_ltos", seed=3, preset="paper")):
+        recorded.result(of, 0.97).save(tmp_path / "trial")
+    fail(recorded.cell("dgn"), tmp_path / "trial")
+
+    frame = load_results(tmp_path)
+
+    assert list(frame.columns) == RESULT_COLUMNS
+    assert len(frame) == 2 * recorded.EVALUATIONS * 3  # three metrics
+    assert frame[frame["metric"] == "return"].iloc[-1].to_dict() == {
+        "task": "prisoner",
+        "scenario": "prisoner",
+        "label": "paper",
+        "method": "fixed_ltos",
+        "variant": "fixed_ltos,paper",
+        "preset": "paper",
+        "seed": 3,
+        "evaluation": recorded.EVALUATIONS,
+        "episode": recorded.EVALUATIONS * 103,
+        "step": recorded.EVALUATIONS * 103 * 3,
+        "metric": "return",
+        "value": pytest.approx(0.97),
+    }
+    below = load_results(str(tmp_path / "trial" / "prisoner" / "dqn"))
+    assert below.equals(frame[frame["method"] == "dqn"].reset_index(drop=True))
+
+
+def test_a_damaged_file_among_results_is_named(tmp_path):
+    path = recorded.result(recorded.cell()).save(tmp_path)
+    path.write_text(path.read_text()[:400])
+
+    with pytest.raises(ConfigurationError, match=r"dqn/seed=0\.json: not readable.*move it away"):
+        load_results(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="no such folder of results"):
+        load_results(tmp_path / "none")

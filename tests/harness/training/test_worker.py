@@ -163,7 +163,8 @@ def test_checkpoints_come_as_often_as_asked(tmp_path, monkeypatch, every, n_save
 
     work(short(), tmp_path, every, never)
 
-    assert len(saved) == n_saved
+    files = CellFiles.of(tmp_path, short())
+    assert saved == [files.checkpoint] * n_saved + [files.policy]
 
 
 @pytest.mark.parametrize("method", ["random", "reference"])

@@ -576,7 +576,7 @@ BUGS = (
     ),
     Bug(
         "a file of another content is kept",
-        "harness/origin.py",
+        "harness/cli/data.py",
         "if digest.hexdigest() != file.sha256:",
         "if not digest:",
         "tests/harness/cli/test_data.py",

@@ -44,55 +44,64 @@ _ENDINGS = {
 }
 
 
+TrialsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Budget of every study: what so many whole trials may take."
+    ),
+]
+
+BudgetOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="ENV_STEPS", help="Budget of every study in environment steps."),
+]
+
+HeldOutOption = Annotated[
+    int,
+    typer.Option(
+        "--unseen",
+        min=0,
+        metavar="N",
+        help="Held-out seeds, on which what was found is compared with the defaults.",
+    ),
+]
+
+WriteOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write preset `tuned` of the finished studies to a file."),
+]
+
+MatchedOption = Annotated[
+    bool,
+    typer.Option(
+        "--matched-snr",
+        help="Run fixed LToS and NeurComm at the same self-neighbor ratios and self shares.",
+    ),
+]
+
+StorageOption = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="A database for the studies, in place of journal files."),
+]
+
+
 @app.command()
 def tune(
     grid: GridOption = "tuning",
     only: OnlyOption = None,
-    trials: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="Budget of every study: what so many whole trials may take."
-        ),
-    ] = None,
-    budget: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="ENV_STEPS", help="Budget of every study in environment steps."
-        ),
-    ] = None,
-    held_out: Annotated[
-        int,
-        typer.Option(
-            "--unseen",
-            min=0,
-            metavar="N",
-            help="Held-out seeds, on which what was found is compared with the defaults.",
-        ),
-    ] = 10,
-    write: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write preset `tuned` of the finished studies to a file."
-        ),
-    ] = None,
-    matched_snr: Annotated[
-        bool,
-        typer.Option(
-            "--matched-snr",
-            help="Run fixed LToS and NeurComm at the same self-neighbor ratios and self shares.",
-        ),
-    ] = False,
-    storage: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="A database for the studies, in place of journal files."),
-    ] = None,
+    trials: TrialsOption = None,
+    budget: BudgetOption = None,
+    held_out: HeldOutOption = 10,
+    write: WriteOption = None,
+    matched_snr: MatchedOption = False,
+    storage: StorageOption = None,
     track: TrackOption = None,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),
     jobs: JobsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search hyperparameters: every method of a task with the same budget, on tuning seeds.
+    """Search hyperparameters, with equal budgets, on tuning seeds.
 
     A study per task and learning method of a grid's cells with preset `default`. Interrupt it at
     will: the same command goes on where it stopped. The ledger of who was given what is written

@@ -50,9 +50,7 @@ def runs(tmp_path, scenario, method, metric, values):
 
 
 def report(tmp_path, cells):
-    grid = Grid(
-        name="trial", description="a trial", tuning=False, cells=tuple(cells), unavailable={}
-    )
+    grid = Grid(name="trial", description="a trial", tuning=False, cells=tuple(cells))
     return build_report(grid, tmp_path).text
 
 
@@ -305,7 +303,7 @@ def test_hostile_names_stay_inside_their_cells(tmp_path, monkeypatch):
 def test_what_a_report_says_is_plain_text_whoever_writes_it(tmp_path, monkeypatch):
     monkeypatch.setattr(DQN, "title", HOSTILE)
     cells = jungle(tmp_path, {"dqn": 0.24, "ltos": 0.86})
-    grid = Grid(name="t", description="", tuning=False, cells=tuple(cells), unavailable={})
+    grid = Grid(name="t", description="", tuning=False, cells=tuple(cells))
 
     blocks = build_report(grid, tmp_path).document.blocks
 
@@ -317,7 +315,7 @@ def test_what_a_report_says_is_plain_text_whoever_writes_it(tmp_path, monkeypatc
 
 def test_every_number_leads_to_the_records_behind_it(tmp_path):
     cells = jungle(tmp_path, {"dqn": 0.24, "ltos": 0.86}, n=2)
-    grid = Grid(name="trial", description="", tuning=False, cells=tuple(cells), unavailable={})
+    grid = Grid(name="trial", description="", tuning=False, cells=tuple(cells))
 
     blocks = build_report(grid, tmp_path).document.blocks
 

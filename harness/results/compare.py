@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.errors import ConfigurationError
-from harness.results.result import DamagedResult, RunResult, load_result, rounded
+from harness.results.result import DamagedResult, RunResult, load_result
 from harness.stats.intervals import mean_interval
 from harness.stats.paired import ALARM, holm, shows_above, t_test_p
+from harness.stats.rounding import stable
 from scenarios import SCENARIOS
 
 Seeds = Mapping[int, RunResult]
@@ -90,8 +91,8 @@ def match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[Mat
         yield Matched(
             where=where,
             metric=metric,
-            before=np.array([rounded(before[seed].final(metric)) for seed in seeds]),
-            after=np.array([rounded(after[seed].final(metric)) for seed in seeds]),
+            before=np.array([stable(before[seed].final(metric)) for seed in seeds]),
+            after=np.array([stable(after[seed].final(metric)) for seed in seeds]),
             sign=1 if known[metric].higher_is_better else -1,
             margin=ends.share_of_way(metric, share),
             differing=differing,

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.config.grid import Grid
 from harness.config.seeding import seeds_text
-from harness.plotting.figure_folder import figure_differences, write_figures
 from harness.report.document import Table
+from harness.report.files import figure_differences, write_figures
 from harness.report.markdown import code, escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, rough, sentence
 from harness.results.files import write_text

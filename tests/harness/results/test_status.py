@@ -5,7 +5,7 @@ from harness.config.grid import select
 from harness.errors import ConfigurationError
 from harness.results.cost import Costs, duration
 from harness.results.files import CellFiles, Failure
-from harness.results.index import Rerun, State, Run, by_variant, count, look, to_run
+from harness.results.index import Rerun, Run, State, by_variant, count, look, to_run
 from methods import METHODS
 from support.recorded import cell, result
 

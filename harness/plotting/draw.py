@@ -1,8 +1,11 @@
-"""Draws plots as SVG; matplotlib lives only here, in ``marks`` and in ``agent_marks``.
+"""Draws plots as SVG; of the harness, only this and animations know matplotlib.
 
-The same data give the same file, and the hash of the data stands in the file's metadata.
+The same data give the same file. The hash of the data stands in the file's metadata, and that of
+the drawing in its last line: machines may draw the same data differently, but a drawing that was
+changed since it was drawn is told from one that was not.
 """
 
+import hashlib
 import re
 import warnings
 from collections import Counter
@@ -43,6 +46,9 @@ _TITLE_LINE, _TITLE_GAP = 0.16, 0.14  # [inch]
 _TITLE_WIDTH = 84  # characters; longer titles are broken into lines
 _NAME_LENGTH = 44  # longer legends would leave no room for the axes
 _POINTS = 72  # an inch
+_GEOMETRY = re.compile(rb'\s(?:d|x|y|transform)="[^"]*"')
+_NUMBER = re.compile(rb"scale\([^)]*\)|-?\d+\.\d+")
+_SEAL = b"<!-- drawing sha256: %s -->\n"
 
 
 def draw(plot: Plot | AgentPlot) -> bytes:
@@ -57,7 +63,16 @@ def draw(plot: Plot | AgentPlot) -> bytes:
             # A letter that the font does not have is drawn as a box; pages show names themselves.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             figure.savefig(file, format="svg", metadata=metadata)
-    return file.getvalue()
+    svg = _GEOMETRY.sub(lambda found: _NUMBER.sub(_four_digits, found[0]), file.getvalue())
+    return svg + _SEAL % hashlib.sha256(svg).hexdigest().encode()
+
+
+def _four_digits(number: re.Match[bytes]) -> bytes:
+    """Keep four digits, three decimals of them: a tenth of a point on some hundred points.
+
+    Scales stay as they are.
+    """
+    return number[0] if number[0][:1] == b"s" else b"%.4g" % round(float(number[0]), 3)
 
 
 def _figure(plot: Plot) -> Figure:
@@ -81,9 +96,16 @@ def _figure(plot: Plot) -> Figure:
 
 
 def stored_digest(path: Path) -> str | None:
-    """Return the hash of the data that a figure shows; None when the file is not one of ours."""
-    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", path.read_bytes())
-    return found[1].decode() if found else None
+    """Return the hash of the data that a figure shows.
+
+    None when the file is not one of ours; nothing when it was changed since it was drawn.
+    """
+    drawing, mark, seal = path.read_bytes().partition(_SEAL[:6])
+    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", drawing)
+    if found is None:
+        return None
+    changed = mark and mark + seal != _SEAL % hashlib.sha256(drawing).hexdigest().encode()
+    return "" if changed else found[1].decode()
 
 
 def axes_box(plot: Plot | AgentPlot) -> tuple[float, float, float, float]:

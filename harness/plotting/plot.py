@@ -136,7 +136,7 @@ class Plot:
     @property
     def legend(self) -> tuple[LegendEntry, ...]:
         """The legend: lines as they lie, from the top, then what the papers state, once for all."""
-        lines = sorted(self._lines(), key=lambda entry: -entry.height)
+        lines = sorted(self._lines(), key=lambda entry: (-entry.height, entry.name))
         stated = [LegendEntry("stated", STATED, self.stated[0].y)] if self.stated else []
         return (*lines, *stated)
 

@@ -17,7 +17,7 @@ from harness.stats.aggregate import (
     normalized,
 )
 
-_TASKS = 3
+_PLACES = 3
 _READING = """Each scenario's first metric, 0 at its floor and 1 at its bound. `IQM`: interquartile
 mean over scenarios and the seeds done at all of them. `P(LToS better)`: the chance that a run of
 LToS scores higher than one of the method, mean over scenarios. Intervals: bootstrap, resampled
@@ -34,7 +34,7 @@ def across_scenarios(tasks: Sequence[TaskRuns]) -> list[Block]:
 
 
 def _scenarios(tasks: Sequence[TaskRuns], label: str) -> list[TaskRuns]:
-    """Return the first task of each scenario that has learners' runs and both reference_values."""
+    """Return the first task of each scenario that has learners' runs and both reference values."""
     found: dict[str, TaskRuns] = {}
     for task in tasks:
         ran = any(row.learns and row.results(label) for row in task.rows)
@@ -103,12 +103,11 @@ def _records(tasks: Sequence[TaskRuns], label: str, method: str) -> tuple[str, .
 def _line(
     method: str, scores: Scores, records: tuple[str, ...], subject: Scores | None
 ) -> tuple[str | Entry, ...]:
-    middle = iqm(scores)
-    text = interval_text(middle, iqm_interval(scores, np.random.default_rng(0)), _TASKS)
+    text = interval_text(iqm(scores), iqm_interval(scores, np.random.default_rng(0)), _PLACES)
     chance: str | Entry = NOTHING
     if subject is not None:
         share = improvement(subject, scores)
         interval = improvement_interval(subject, scores, np.random.default_rng(0))
-        chance = Entry(text=interval_text(share, interval, _TASKS), value=share, records=records)
-    number = Entry(text=text, value=middle, records=records)
+        chance = Entry(text=interval_text(share, interval, _PLACES), records=records)
+    number = Entry(text=text, records=records)
     return (title_of(method), str(len(scores)), number, chance)

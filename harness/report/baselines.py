@@ -79,7 +79,6 @@ def _line(
     least = detectable(spread(rival.gaps), result.n) if result.n > 1 else None
     difference = Entry(
         text=interval_text(result.mean, result.interval, places),
-        value=result.mean,
         strong=rival.adjusted is not None and rival.adjusted <= ALARM,
         records=records,
     )

@@ -1,7 +1,7 @@
 """Builds the report of a grid from its results."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.config.grid import Grid
@@ -21,9 +21,12 @@ from harness.report.document import (
     Heading,
     NamedPlot,
     Paragraph,
+    file_name,
     footnotes,
+    prose,
 )
 from harness.report.header import header, overview, soundness
+from harness.report.headline import headline
 from harness.report.markdown import markdown
 from harness.report.notes import notes, unavailable_notes
 from harness.report.numbers import number, sentence
@@ -82,24 +85,35 @@ def build_report(grid: Grid, results: Path) -> Report:
     ]
     claims = load_claims()
     found = {task.task: findings(task, claims, tasks) for task in tasks}
-    blocks = [*header(grid, runs, faults), *overview(by_task, found)]
+    blocks = [*header(grid, runs, faults), *overview(by_task, found), *headline(tasks)]
+    main = {task.name: task for task in reversed(tasks)}
     for task in tasks:
-        blocks += section(task, found[task.task])
+        blocks += section(task, found[task.task], main=task is main[task.name])
     for study in find_studies([task.rows for task in tasks]):
         blocks += study_section(study)
     blocks += [*across_scenarios(tasks), *costs_section(runs), *soundness(runs, faults)]
     if unavailable := unavailable_notes(runs):
         blocks += [Heading(2, "Not available"), *footnotes(unavailable)]
-    document = Document(name=grid.name, blocks=tuple(blocks))
+    document = with_digest(Document(name=grid.name, blocks=tuple(blocks)))
     return Report(document=document, records=results / grid.name, faults=faults)
 
 
-def section(task: TaskRuns, found: Sequence[Finding]) -> list[Block]:
+def with_digest(document: Document) -> Document:
+    """Return a report that ends with the hash of its data: a page may not show all of them."""
+    last = (
+        f"Data sha256 of all tables and {len(document.figures)} figures: {document.digest}. "
+        "Markdown shows the main figures, `--format html` and `--format tex` all of them."
+    )
+    return replace(document, blocks=(*document.blocks, Paragraph(prose(last))))
+
+
+def section(task: TaskRuns, found: Sequence[Finding], *, main: bool) -> list[Block]:
     """Return the section of a task: what a reader compares first, what it cost last.
 
     Args:
         task: Its runs.
         found: What they say of the papers' claims.
+        main: Whether it stands for its scenario.
     """
     blocks: list[Block] = [
         Heading(2, task.task),
@@ -118,8 +132,10 @@ def section(task: TaskRuns, found: Sequence[Finding]) -> list[Block]:
     for metric in task.headline:
         for label in task.labels:
             blocks += against_rivals(task, metric, label)
-    blocks += map(Figure, plots(task.task, task.rows))
-    blocks += [*sharing(task.rows), *map(Figure, share_plots(task.task, task.rows))]
+    kept = {file_name(task.task, *more) for more in (*((x,) for x in task.labels), ("sharing",))}
+    blocks += [Figure(p, main and p.file in kept) for p in plots(task.task, task.rows)]
+    blocks += sharing(task.rows)
+    blocks += [Figure(p, main and p.file in kept) for p in share_plots(task.task, task.rows)]
     return [*blocks, *sizes(task.rows), *map(Figure, cost_plots(task.task, task.rows))]
 
 

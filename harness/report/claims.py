@@ -17,6 +17,7 @@ from harness.report.rows import TaskRuns, Variant, differences, title_of
 from harness.stats.decision import CLOSE, MARGIN, Decision, decide, seeds_to_decide, verdict
 from harness.stats.intervals import mean_interval, rank_ranges
 from harness.stats.paired import MOST_SEEDS
+from harness.stats.rounding import stable_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +108,10 @@ def _judged(task: TaskRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "p
         return pair
     gaps = task.sign(claim.metric) * gaps
     margin = task.margin(claim.metric, MARGIN)
-    mean, interval = float(gaps.mean()), mean_interval(gaps)
     return replace(
         pair,
         decision=decide(claim.relation, gaps, margin, np.random.default_rng(0)),
-        advantage=interval_text(mean, interval, task.places(claim.metric)),
+        advantage=interval_text(stable_mean(gaps), mean_interval(gaps), task.places(claim.metric)),
         needed=_needed(seeds_to_decide(claim.relation, gaps, margin), len(gaps)),
     )
 
@@ -271,7 +271,7 @@ def _standing(
         margin=task.margin(metric, CLOSE),
         higher_is_better=task.sign(metric) > 0,
     )
-    gap = signed(float(values.mean()) - _value(entry), task.places(metric))
+    gap = signed(stable_mean(values) - _value(entry), task.places(metric))
     ranks = f"{range_of_ranks(match.rank)} ({range_of_ranks(match.papers_rank)})"
     records = match.row.records(label)
     return Entry(text=f"{said} ({gap})", records=records), Entry(text=ranks, records=records)
@@ -279,7 +279,7 @@ def _standing(
 
 def _order(task: TaskRuns, metric: str, paper: str, label: str, matches: Sequence[_Match]) -> str:
     """Write how our order agrees with a paper's."""
-    ours = [float(match.row.finals(label, metric).mean()) for match in matches]
+    ours = [stable_mean(match.row.finals(label, metric)) for match in matches]
     tau = float(kendalltau(ours, [_value(match.entry) for match in matches]).statistic)
     fits = sum(
         match.rank[0] <= match.papers_rank[1] and match.papers_rank[0] <= match.rank[1]

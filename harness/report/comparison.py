@@ -120,10 +120,9 @@ def _outcome(task: TaskRuns, row: Variant, label: str, metric: str) -> list[str 
         ]
     faults = [f"{asked[s]} {s}" for s in (State.FAILED, State.DAMAGED, State.STALE) if asked[s]]
     mark = f" {COLLAPSED}" if collapsed(row.results(label)) else ""
-    summary = summarize(values)
-    records, text = row.records(label), mean_text(summary, places) + mark
+    records, text = row.records(label), mean_text(summarize(values), places) + mark
     return [
-        Entry(text=text, value=summary.mean, records=records),
+        Entry(text=text, records=records),
         Entry(text=range_text(values, places), records=records),
         Entry(
             text=seeds + (f" ({', '.join(faults)})" if faults else ""), records=records, notes=notes

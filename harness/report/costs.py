@@ -17,10 +17,11 @@ from harness.report.document import (
     file_name,
     prose,
 )
-from harness.report.numbers import NOTHING
+from harness.report.numbers import NOTHING, number
 from harness.report.rows import Variant, labels, title_of
 from harness.results.cost import Costs, duration
 from harness.results.index import Run, State
+from harness.stats.rounding import stable
 from methods import METHODS
 from scenarios import SCENARIOS
 
@@ -30,6 +31,7 @@ _HEAD = (
     "evaluation", "harness", "to come",
 )  # fmt: skip
 _WORKERS = 2
+_MINUTES_FROM_S = 100  # durations are written in minutes from here on
 
 
 def costs_section(runs: Sequence[Run]) -> list[Block]:
@@ -75,10 +77,17 @@ def _row(group: Sequence[Run], costs: Costs) -> tuple[str | Entry, ...]:
         title_of(cell.method),
         cell.label,
         f"{len(found)}/{len(group)}",
-        Entry(text=f"{mark}{duration(each_s)}", value=each_s),
+        _duration(each_s, mark),
         *_shares(result.provenance for result in found),
-        Entry(text=f"{mark}{duration(left_s)}" if left else NOTHING, value=left_s),
+        _duration(left_s, mark) if left else Entry(text=NOTHING, value=0.0),
     )
+
+
+def _duration(seconds: float, mark: str) -> Entry:
+    """Write a duration; it sorts by the seconds that it shows."""
+    seconds = stable(seconds)
+    unit = 1 if seconds < _MINUTES_FROM_S else 60
+    return Entry(text=f"{mark}{duration(seconds)}", value=float(unit * round(seconds / unit)))
 
 
 def _shares(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -90,7 +99,7 @@ def _shares(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
             shares.append(np.array([*parts, p["wall_s"] - sum(parts)]) / p["wall_s"])
     if not shares:
         return [NOTHING] * (len(_PARTS) + 2)
-    return [f"{100 * share:.0f}" for share in np.median(shares, axis=0)]
+    return [number(100 * share, 0) for share in np.median(shares, axis=0)]
 
 
 def _learns(run: Run) -> bool:

@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from harness.plotting.plot import Curve, Level, Plot, Point
 from harness.published.numbers import BOUND, find_published, load_published
 from harness.report.document import NamedPlot, file_name
 from harness.report.rows import Variant, labels
 from harness.results.index import State, curve_table
-from harness.results.result import RunResult, rounded
+from harness.results.result import RunResult
+from harness.stats.rounding import drawn, size_of
 from methods import METHODS
 from scenarios import SCENARIOS
 from scenarios.base import Metric
@@ -158,19 +158,21 @@ def curve_of(
     table = curve_table(row.runs[label])
     points = table[table["metric"] == metric].groupby("evaluation")
     values = points["value"].agg(["mean", "min", "max"])
+    scales = values[["min", "max"]].abs().max(axis=1)
     return Curve(
         name=name or name_of(row, label),
         method=row.cell.method,
-        x=_column(points[along].mean()),
-        mean=_column(values["mean"]),
-        least=_column(values["min"]),
-        most=_column(values["max"]),
+        x=tuple(map(drawn, points[along].mean())),
+        mean=tuple(map(drawn, values["mean"], scales)),
+        least=tuple(map(drawn, values["min"])),
+        most=tuple(map(drawn, values["max"])),
     )
 
 
 def level_of(row: Variant, label: str, metric: str) -> Level:
     """Return where the runs of a policy that does not learn lie."""
-    return Level(name=row.title, value=rounded(row.finals(label, metric).mean()))
+    finals = row.finals(label, metric)
+    return Level(name=row.title, value=drawn(finals.mean(), size_of(finals)))
 
 
 def levels_of(rows: Sequence[Variant], label: str, metric: str) -> tuple[Level, ...]:
@@ -194,12 +196,12 @@ def levels_of(rows: Sequence[Variant], label: str, metric: str) -> tuple[Level, 
 def point_of(row: Variant, label: str, metric: str, x: float, x_most: float) -> Point:
     """Put the final values of a variant beside what it takes."""
     finals = row.finals(label, metric)
-    mean, least, most = (rounded(float(f(finals))) for f in (np.mean, np.min, np.max))
+    mean, least, most = (drawn(f(finals), size_of(finals)) for f in (np.mean, np.min, np.max))
     return Point(
         name=name_of(row, label),
         method=row.cell.method,
-        x=rounded(x),
-        x_most=rounded(x_most),
+        x=drawn(x),
+        x_most=drawn(x_most),
         mean=mean,
         least=least,
         most=most,
@@ -231,7 +233,3 @@ def seeds_of(shown: Iterable[tuple[Variant, str]], mark: str) -> str:
 def median(results: Sequence[RunResult], part: str, key: str) -> float:
     """Return the median of what runs record beside their curves."""
     return float(np.median([getattr(result, part)[key] for result in results]))
-
-
-def _column(values: "pd.Series[float]") -> tuple[float, ...]:
-    return tuple(rounded(value) for value in values)

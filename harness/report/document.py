@@ -148,9 +148,20 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure with its caption."""
+    """A figure with its caption.
+
+    Attributes:
+        figure: What it shows.
+        main: Whether it stands in the Markdown page; LaTeX and HTML have all figures.
+    """
 
     figure: NamedPlot
+    main: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where its file lies in the report's folder of figures: ``more`` has what is not main."""
+        return self.figure.file if self.main else f"more/{self.figure.file}"
 
 
 Block: TypeAlias = Heading | Paragraph | Bullets | Notes | Table | Figure
@@ -172,6 +183,17 @@ class Document:
     def figures(self) -> tuple[NamedPlot, ...]:
         """The figures, in order."""
         return tuple(block.figure for block in self.blocks if isinstance(block, Figure))
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of all that it says and of the data of all figures."""
+        content = "\n".join(
+            f"{block.path} {block.figure.caption} {block.figure.plot.digest}"
+            if isinstance(block, Figure)
+            else repr(block)
+            for block in self.blocks
+        )
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def text_of(entry: str | Entry) -> str:

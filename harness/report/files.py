@@ -7,13 +7,13 @@ from itertools import zip_longest
 from pathlib import Path
 
 from harness.errors import ConfigurationError, nearest
-from harness.plotting.draw import draw
-from harness.plotting.figure_folder import figure_differences, write_figures
+from harness.plotting.draw import draw, stored_digest
 from harness.report.build import Report
-from harness.report.html import html, without_drawings
+from harness.report.document import Figure
+from harness.report.html import drawings_are_whole, html, without_drawings
 from harness.report.latex import latex
 from harness.report.markdown import markdown
-from harness.results.files import write_text
+from harness.results.files import write_bytes, write_text
 
 _SHOWN = 100  # characters of a line that differs
 
@@ -26,7 +26,7 @@ class Format(StrEnum):
     HTML = "html"
 
 
-_REFERRING = {Format.MARKDOWN, Format.LATEX}  # figures are files of their own; HTML holds them
+_MORE = "more"  # folder of the figures that Markdown does not show
 
 
 def parse_formats(text: str) -> tuple[Format, ...]:
@@ -45,7 +45,9 @@ def parse_formats(text: str) -> tuple[Format, ...]:
 def write_report(
     report: Report, reports: Path, formats: Sequence[Format] = (Format.MARKDOWN,)
 ) -> list[Path]:
-    """Write ``<reports>/<grid>.<format>`` and its figures; figures it no longer has are removed.
+    """Write ``<reports>/<grid>.<format>`` and the figures that it refers to: HTML holds its own.
+
+    Figures that it no longer has are removed.
 
     Returns:
         The files written, the pages first.
@@ -53,13 +55,15 @@ def write_report(
     Raises:
         OSError: The folder cannot be written.
     """
-    drawings = {figure.file: draw(figure.plot) for figure in report.figures}
+    shown = _figures(report) if set(formats) - {Format.MARKDOWN} else _figures(report, main=True)
+    drawings = {block.figure.file: draw(block.figure.plot) for block in shown}
     written = [
         write_text(_page(report, reports, f), _text(report, reports, f, drawings)) for f in formats
     ]
-    if _REFERRING.isdisjoint(formats):
-        return written
-    return written + write_figures(_folder(report, reports), drawings)
+    for folder, figures in _folders(report, reports, formats).items():
+        files = {block.figure.file: drawings[block.figure.file] for block in figures}
+        written += write_figures(folder, files)
+    return written
 
 
 def check_report(
@@ -82,10 +86,48 @@ def check_report(
     differences = []
     for f in formats:
         differences += _text_difference(_page(report, reports, f), _text(report, reports, f, {}))
-    if _REFERRING.isdisjoint(formats):
-        return differences
-    digests = {figure.file: figure.plot.digest for figure in report.figures}
-    return differences + figure_differences(_folder(report, reports), digests, "results")
+    for folder, figures in _folders(report, reports, formats).items():
+        digests = {block.figure.file: block.figure.plot.digest for block in figures}
+        differences += figure_differences(folder, digests, "results")
+    return differences
+
+
+def write_figures(folder: Path, drawings: Mapping[str, bytes]) -> list[Path]:
+    """Write drawings by file name, and remove those left from before.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    written = [write_bytes(folder / name, drawing) for name, drawing in drawings.items()]
+    for path in _drawn(folder).keys() - set(written):
+        path.unlink()
+    return written
+
+
+def figure_differences(folder: Path, digests: Mapping[str, str], source: str) -> list[str]:
+    """Compare figures with what they should show.
+
+    Args:
+        folder: Where they were written.
+        digests: Hash of the data that each is to show, by file name.
+        source: Where the data are from, as the lines name it.
+
+    Returns:
+        One line per figure that is missing, extra or shows other data.
+    """
+    drawn, wanted = _drawn(folder), {folder / name: digest for name, digest in digests.items()}
+    differences = []
+    for path in sorted(wanted.keys() | drawn.keys()):
+        if path not in drawn:
+            differences.append(f"{path}: missing")
+        elif path not in wanted:
+            differences.append(f"{path}: extra, the {source} give no such figure")
+        elif drawn[path] != wanted[path]:
+            differences.append(f"{path}: shows other data than the {source}")
+    return differences
 
 
 def _text(report: Report, reports: Path, f: Format, drawings: Mapping[str, bytes]) -> str:
@@ -102,6 +144,8 @@ def _text_difference(page: Path, wanted: str) -> list[str]:
         return [f"{page}: missing"]
     text = page.read_bytes().decode(errors="replace")
     if page.suffix == f".{Format.HTML}":  # its figures are told apart by the hash of their data
+        if not drawings_are_whole(text):
+            return [f"{page}: its drawings were changed since they were drawn"]
         text, wanted = without_drawings(text), without_drawings(wanted)
     if text == wanted:
         return []
@@ -118,5 +162,25 @@ def _page(report: Report, reports: Path, f: Format) -> Path:
     return reports / f"{report.document.name}.{f}"
 
 
-def _folder(report: Report, reports: Path) -> Path:
-    return reports / "figures" / report.document.name
+def _folders(
+    report: Report, reports: Path, formats: Sequence[Format]
+) -> dict[Path, Sequence[Figure]]:
+    """Return the figures that are files of their own, by folder."""
+    folder, found = reports / "figures" / report.document.name, dict[Path, Sequence[Figure]]()
+    if not {Format.MARKDOWN, Format.LATEX}.isdisjoint(formats):
+        found[folder] = _figures(report, main=True)
+    if Format.LATEX in formats:
+        found[folder / _MORE] = _figures(report, main=False)
+    return found
+
+
+def _figures(report: Report, *, main: bool | None = None) -> list[Figure]:
+    """Return the figures of a report, of one kind or all."""
+    figures = (block for block in report.document.blocks if isinstance(block, Figure))
+    return [block for block in figures if main is None or block.main is main]
+
+
+def _drawn(folder: Path) -> dict[Path, str]:
+    """Return the figures of ours that are in a folder, with the hashes of their data."""
+    found = {path: stored_digest(path) for path in folder.glob("*.svg")}
+    return {path: digest for path, digest in found.items() if digest is not None}

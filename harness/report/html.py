@@ -36,10 +36,8 @@ from harness.report.document import (
 )
 
 _KEY = re.compile(r"((?:curve|point|level)\d+|stated)(?:-.*)?")
-_NUMBER = re.compile(r"-?\d+\.\d+")
 _UNWANTED = {TITLE, LEGEND, "patch_1", "patch_2"}  # the latter: white behind figure and axes
 _SAMPLE_SIZE = (36.0, 11.0)
-_GEOMETRY = ("d", "x", "y", "transform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def _axes(figure: Element, plot: Plot | AgentPlot) -> Element:
 
 
 def _simplify(element: Element) -> None:
-    """Drop namespaces, blanks and needless digits; styles become attributes."""
+    """Drop namespaces and blanks; styles become attributes."""
     element.tag = element.tag.rpartition("}")[2]
     element.text = element.tail = None
     for name in [name for name in element.attrib if "}" in name]:
@@ -112,9 +110,8 @@ def _simplify(element: Element) -> None:
     for declaration in filter(None, map(str.strip, style.split(";"))):
         name, _, value = declaration.partition(":")
         element.set(name.strip(), value.strip())
-    for name in _GEOMETRY:
-        if name in element.attrib:
-            element.set(name, _short(element.attrib[name]))
+    if "d" in element.attrib:
+        element.set("d", " ".join(element.attrib["d"].split()))
 
 
 def _bare(element: Element) -> list[Element]:
@@ -143,11 +140,6 @@ def _sample(group: Element) -> str:
     sample = Element("svg", {"viewBox": box, "aria-hidden": "true"})
     sample.extend(_bare(group))
     return _text(sample)
-
-
-def _short(geometry: str) -> str:
-    """Keep four digits: a tenth of a point at most, on drawings of some hundred points."""
-    return " ".join(_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", geometry).split())
 
 
 def _text(element: Element) -> str:
@@ -274,6 +266,7 @@ def _anchor(text: str, used: set[str]) -> str:
 _TAGS = {Code: "code", Strong: "strong"}
 _LONG = 24  # characters
 _DRAWING = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
+_SEAL = "<!-- drawings sha256: "
 
 
 def html(document: Document, drawings: Mapping[str, bytes], records: str) -> str:
@@ -295,18 +288,28 @@ def html(document: Document, drawings: Mapping[str, bytes], records: str) -> str
     environment.globals |= {"pieces": _pieces, "groups": _groups, "classes": _classes}
     style, script = _asset("page.css"), _asset("page.js")
     page = Page(document, drawings, quote(records))
-    return environment.get_template("page.html.jinja").render(
+    text = environment.get_template("page.html.jinja").render(
         page=page,
         style=Markup(style),
         style_hash=_hash(style),
         script=Markup(script),
         script_hash=_hash(script),
     )
+    return f"{text}{_SEAL}{_drawings_hash(text)} -->\n"
 
 
 def without_drawings(page: str) -> str:
     """Return a page with empty drawings: machines may differ in how they draw the same data."""
-    return _DRAWING.sub(EMPTY, page)
+    return _DRAWING.sub(EMPTY, page.partition(_SEAL)[0])
+
+
+def drawings_are_whole(page: str) -> bool:
+    """Say whether the drawings of a page are as they were when it was written."""
+    return page.partition(_SEAL)[2].startswith(_drawings_hash(page))
+
+
+def _drawings_hash(page: str) -> str:
+    return hashlib.sha256("".join(_DRAWING.findall(page)).encode()).hexdigest()
 
 
 def _pieces(text: Text) -> list[tuple[str, str]]:

@@ -62,7 +62,7 @@ def _block(block: Block, folder: str) -> str:
         case Table():
             return _table(block)
         case Figure(figure):
-            return _figure(figure, folder)
+            return _figure(figure, f"{folder}/{block.path}")
 
 
 def _list(items: Sequence[str]) -> str:
@@ -112,8 +112,7 @@ def _entry(entry: str | Entry) -> str:
     return rf"\textbf{{{text}}}" if isinstance(entry, Entry) and entry.strong else text
 
 
-def _figure(figure: NamedPlot, folder: str) -> str:
-    path = f"{folder}/{figure.file}"
+def _figure(figure: NamedPlot, path: str) -> str:
     caption = f"{escape(figure.caption)} Data sha256: \\texttt{{{figure.plot.digest}}}."
     if not _SAFE_PATH.fullmatch(path):
         return rf"\texttt{{{escape(path)}}}: {caption}"

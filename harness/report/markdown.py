@@ -21,9 +21,10 @@ from harness.report.document import (
 
 
 def markdown(document: Document) -> str:
-    """Write a report as a Markdown page."""
+    """Write a report as a Markdown page, with its main figures."""
     folder = f"figures/{quote(document.name)}"
-    return "\n\n".join(_block(block, folder) for block in document.blocks) + "\n"
+    shown = (block for block in document.blocks if not isinstance(block, Figure) or block.main)
+    return "\n\n".join(_block(block, folder) for block in shown) + "\n"
 
 
 def escape(text: str) -> str:

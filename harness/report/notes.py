@@ -8,6 +8,7 @@ from harness.report.document import Note, Text, prose
 from harness.report.rows import Variant
 from harness.results.index import Run, State
 from harness.results.result import RunResult
+from harness.stats.rounding import stable
 from harness.training.worker import COLLAPSE
 
 # Reported by methods that learn how much of its reward an agent keeps.
@@ -25,7 +26,7 @@ _LEFT_OUT = {
 
 def learned_shares(results: Iterable[RunResult]) -> list[float]:
     """Return the final mean self weight of each run that has learned one."""
-    return [result.final(SHARE) for result in results if SHARE in result.curve[-1]["metrics"]]
+    return [stable(r.final(SHARE)) for r in results if SHARE in r.curve[-1]["metrics"]]
 
 
 def collapsed(results: Iterable[RunResult]) -> int:

@@ -1,4 +1,4 @@
-"""Numbers in a report, each kind by one fixed rule."""
+"""Numbers in a report, each kind by one fixed rule; all are rounded by ``stats.rounding``."""
 
 import math
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.stats.intervals import Summary
+from harness.stats.rounding import exponent, half_up
 
 NOTHING = "-"
 
@@ -14,17 +15,16 @@ def decimals(*reference_values: float) -> int:
     """Return how many decimals suit a metric with these bound and floor.
 
     Three significant digits at least: 3 decimals below 10 (more below 0.1), 2 below 100, 1 below
-    1000, else none; by the smaller landmark, so the rule does not depend on the results.
+    1000, else none; by the smaller of them, so the rule does not depend on the results.
     """
     sizes = [abs(x) for x in reference_values if x and math.isfinite(x)]
-    exponent = math.floor(math.log10(min(sizes))) if sizes else 0
-    return max(3 - exponent, 0) if exponent >= 0 else 2 - exponent
+    power = exponent(min(sizes)) if sizes else 0
+    return max(3 - power, 0) if power >= 0 else 2 - power
 
 
 def number(value: float, places: int) -> str:
     """Write a number with so many decimals; a rounded zero carries no sign."""
-    text = f"{value:.{places}f}"
-    return text.lstrip("-") if float(text) == 0 else text
+    return f"{half_up(value, places):f}" if math.isfinite(value) else f"{value}"
 
 
 def signed(value: float, places: int) -> str:
@@ -38,20 +38,6 @@ def mean_text(summary: Summary, places: int) -> str:
     return interval_text(summary.mean, summary.interval, places)
 
 
-def range_text(values: Sequence[float] | np.ndarray, places: int) -> str:
-    """Write ``least to most``, or one number where they print alike."""
-    ends = [number(float(end), places) for end in (np.min(values), np.max(values))]
-    return " to ".join(dict.fromkeys(ends))
-
-
-def rough(value: float) -> str:
-    """Write a size or a speed to two significant digits, e.g. 1,400 or 0.37."""
-    if value == 0:
-        return "0"
-    places = 1 - math.floor(math.log10(abs(value)))
-    return f"{round(value, places):,.{max(places, 0)}f}"
-
-
 def interval_text(mean: float, interval: tuple[float, float] | None, places: int) -> str:
     """Write ``mean [low, high]``, without an interval where one run allows none."""
     if interval is None:
@@ -60,11 +46,31 @@ def interval_text(mean: float, interval: tuple[float, float] | None, places: int
     return f"{number(mean, places)} [{number(low, places)}, {number(high, places)}]"
 
 
-def significant(value: float) -> str:
-    """Write a p value or an effect to two significant digits, large ones without decimals."""
+def range_text(values: Sequence[float] | np.ndarray, places: int) -> str:
+    """Write ``least to most``, or one number where they print alike."""
+    ends = [number(float(end), places) for end in (np.min(values), np.max(values))]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def rough(value: float, digits: int = 2) -> str:
+    """Write a size or a speed to a few significant digits, e.g. 1,400 or 0.37."""
+    if value == 0:
+        return "0"
+    places = digits - 1 - exponent(value)
+    return f"{half_up(value, places):,.{max(places, 0)}f}"
+
+
+def count_text(value: float) -> str:
+    """Write how many there are of something: 12,345."""
+    return f"{half_up(value, 0):,f}"
+
+
+def significant(value: float, digits: int = 2) -> str:
+    """Write a p value or an effect to a few significant digits, large ones without decimals."""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
+    rounded = float(half_up(value, digits - 1 - exponent(value))) if value else 0.0
+    return count_text(value) if abs(rounded) >= 10**digits else f"{rounded:.{digits}g}"
 
 
 def sentence(text: str) -> str:

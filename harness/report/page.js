@@ -4,7 +4,8 @@
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-// --- Sorting: the rows of a tbody stay together and go by their first row.
+// --- Sorting: the rows of a tbody stay together and go by their first row;
+// what is equal there goes by name.
 
 const numberIn = text => parseFloat(text.replaceAll(",", "").replace("∞", "Infinity"));
 
@@ -16,6 +17,8 @@ const keyOf = (body, column, isText) => {
 
 const compare = (a, b, isText) => (isText ? a.localeCompare(b, "en", { numeric: true }) : a - b);
 
+const nameOf = body => body.rows[0].cells[0].textContent;
+
 const missing = key => key === "" || Number.isNaN(key);
 
 function sortTable(table, head, order) {
@@ -26,7 +29,7 @@ function sortTable(table, head, order) {
   const sorted = order === "none" ? table.asWritten : [...table.asWritten].sort((a, b) => {
     const [x, y] = [keys.get(a), keys.get(b)];
     if (missing(x) || missing(y)) return missing(x) - missing(y); // last, in either order
-    return sign * compare(x, y, isText);
+    return sign * compare(x, y, isText) || compare(nameOf(a), nameOf(b), true);
   });
   table.append(...sorted);
   for (const other of all("thead th", table)) other.setAttribute("aria-sort", "none");

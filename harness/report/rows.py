@@ -14,9 +14,10 @@ from harness.published.claims import When
 from harness.published.numbers import Published, find_published, load_published
 from harness.report.numbers import decimals
 from harness.results.index import Run, State, written_fields
-from harness.results.result import WINDOW, RunResult, rounded
+from harness.results.result import WINDOW, RunResult
 from harness.stats.intervals import rank_ranges
 from harness.stats.paired import shows_above
+from harness.stats.rounding import stable
 from methods import METHODS
 from methods.reference import Reference
 from scenarios import SCENARIOS
@@ -60,7 +61,7 @@ class Variant:
         for result in self.results(label):
             values = [row["metrics"].get(metric) for row in result.last(window)]
             if None not in values:
-                found[result.cell.seed] = rounded(float(np.mean(values)))
+                found[result.cell.seed] = stable(np.mean(values))
         return found
 
     def finals(self, label: str, metric: str) -> Float[np.ndarray, "seeds"]:
@@ -210,18 +211,28 @@ class TaskRuns:
 def differences(
     first: Mapping[int, float], second: Mapping[int, float]
 ) -> Float[np.ndarray, "pairs"]:
-    """Return one method's values less the other's, on every seed that both have."""
-    shared = sorted(first.keys() & second.keys())
-    return np.array([first[seed] - second[seed] for seed in shared], dtype=np.float64)
+    """Return one method's values less the other's, on every seed that both have, in ten digits."""
+    pairs = [(first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())]
+    return np.array([stable(x - y, max(abs(x), abs(y))) for x, y in pairs], dtype=np.float64)
 
 
 def gather(task: str, runs: Sequence[Run]) -> TaskRuns:
-    """Gather the runs of a task, none of which may be of a scenario that is only planned."""
+    """Gather the runs of a task, some of which can be run."""
     rows = variants(runs)
     cell = rows[0].cell
     return TaskRuns(
         task=task,
         rows=rows,
-        reference_values=cell.reference_values,
+        reference_values=stable_references(cell),
         published=load_published(cell.scenario),
     )
+
+
+def stable_references(cell: Cell) -> ReferenceValues:
+    """Return floor and bound of a cell's scenario, which it works out, with ten digits."""
+    known = cell.reference_values
+    floor, bound = (
+        {metric: stable(value) for metric, value in ends.items()}
+        for ends in (known.floor, known.bound)
+    )
+    return ReferenceValues(floor, bound)

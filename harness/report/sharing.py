@@ -10,10 +10,19 @@ from harness.report.comparison import each_label
 from harness.report.curves import curve_of, median, name_of, seeds_of
 from harness.report.document import Block, Entry, Heading, NamedPlot, Paragraph, Table, file_name
 from harness.report.notes import SHARE, SPREAD, collapsed, learned_shares
-from harness.report.numbers import NOTHING, mean_text, range_text, rough
+from harness.report.numbers import (
+    NOTHING,
+    count_text,
+    mean_text,
+    number,
+    range_text,
+    rough,
+    significant,
+)
 from harness.report.rows import Variant, labels
-from harness.results.result import RunResult, rounded
+from harness.results.result import RunResult
 from harness.stats.intervals import summarize
+from harness.stats.rounding import drawn
 from scenarios import SCENARIOS
 from scenarios.base import AgentMap, HasMap
 
@@ -69,7 +78,8 @@ def _agents(task: str, row: Variant, label: str) -> NamedPlot | None:
     if not traced or np.less(np.shape(traced[0].traces[_TRACE]), _LEAST).any():
         return None
     result = min(traced, key=lambda r: r.cell.seed)
-    trace, every, where = np.array(result.traces[_TRACE]), result.trace_every, _map_of(row)
+    trace = np.array([[*map(drawn, values)] for values in result.traces[_TRACE]])
+    every, where = result.trace_every, _map_of(row)
     last = len(trace) * every - 1  # a row stands for the steps up to the next
     changes = [0, *(np.flatnonzero(np.diff(trace, axis=0).any(axis=1)) + 1).tolist()]
     shares = {every * k: trace[k] for k in changes} | {last: trace[-1]}
@@ -77,9 +87,9 @@ def _agents(task: str, row: Variant, label: str) -> NamedPlot | None:
         title=f"{task}, {label}: {row.title}, self weight of each agent",
         ylabel="self weight",
         steps=tuple(shares),
-        values=tuple(tuple(map(rounded, of.tolist())) for of in shares.values()),
+        values=tuple(tuple(of.tolist()) for of in shares.values()),
         kinds=where.kind if where else ("agents",) * trace.shape[1],
-        places=tuple((float(x), float(y)) for x, y in where.place) if where else (),
+        places=tuple((drawn(x), drawn(y)) for x, y in where.place) if where else (),
         shown=tuple((2 * n + 1) * last // (2 * _N_MAPS) for n in range(_N_MAPS)) if where else (),
     )
     caption = _AGENTS.format(seed=result.cell.seed) + (f" {_MAPS}" if where else "")
@@ -162,16 +172,16 @@ def _kept_shares(results: Sequence[RunResult], shares: Sequence[float]) -> list[
     return [
         mean_text(summarize(np.array(shares)), _PLACES),
         range_text(shares, _PLACES),
-        f"{spread:.{_PLACES}f}",
+        number(spread, _PLACES),
         range_text([agent.min() for agent in agents], _PLACES) if agents else NOTHING,
         range_text([agent.max() for agent in agents], _PLACES) if agents else NOTHING,
     ]
 
 
 _SAYINGS = (
-    lambda results: f"{median(results, 'method', 'parameters'):,.0f}",
-    lambda results: f"{median(results, 'method', 'floats_execution'):,.3g}",
-    lambda results: f"{median(results, 'method', 'floats_training'):,.3g}",
+    lambda results: count_text(median(results, "method", "parameters")),
+    lambda results: significant(median(results, "method", "floats_execution"), 3),
+    lambda results: significant(median(results, "method", "floats_training"), 3),
     lambda results: rough(median(results, "provenance", "cpu_s") / 60),
     lambda results: rough(median(results, "provenance", "peak_memory_mb")),
 )

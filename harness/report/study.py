@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.config.cell import Cell
+from harness.config.scenario import ReferenceValues
 from harness.plotting.plot import Curve, Plot, Stated
 from harness.published.numbers import BOUND, Published, find_published, load_published
 from harness.report.comparison import papers, sources
@@ -22,11 +23,10 @@ from harness.report.document import (
     file_name,
 )
 from harness.report.numbers import NOTHING, decimals, mean_text
-from harness.report.rows import Variant, labels
-from harness.results.result import rounded
+from harness.report.rows import Variant, labels, stable_references
 from harness.stats.intervals import summarize
+from harness.stats.rounding import drawn, size_of
 from scenarios import SCENARIOS
-from scenarios.base import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +63,9 @@ class Study:
         """The scenario's first headline metric, the one that is looked at."""
         return next(iter(SCENARIOS[self.scenario].metric_info))
 
-    def built(self) -> dict[float, Scenario]:
-        """Build the scenario of each task."""
-        return {x: SCENARIOS[c.scenario](**dict(c.options)) for x, c in self.cells.items()}
+    def references(self) -> dict[float, ReferenceValues]:
+        """Return floor and bound of each task."""
+        return {x: stable_references(cell) for x, cell in self.cells.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +124,9 @@ def variant_lines(study: Study, label: str) -> tuple[Line, ...]:
     return tuple(line for line in lines if len(line.finals) > 1)
 
 
-def bound_line(study: Study, built: Mapping[float, Scenario]) -> Line:
-    """Return the bound of each task's scenario; empty where none is known."""
-    bounds = {x: scenario.bound for x, scenario in built.items()}
+def bound_line(study: Study, references: Mapping[float, ReferenceValues]) -> Line:
+    """Return the bound of each task; empty where none is known."""
+    bounds = {x: values.bound for x, values in references.items()}
     known = {x: np.array([of[study.metric]]) for x, of in bounds.items() if study.metric in of}
     return Line(
         title="bound",
@@ -175,9 +175,9 @@ def study_section(study: Study) -> list[Block]:
     found = {label: lines for label in study.labels if (lines := variant_lines(study, label))}
     if not found:
         return []
-    built, info = study.built(), SCENARIOS[study.scenario].metric_info[study.metric]
-    bound = bound_line(study, built)
-    one = next(iter(built.values()))
+    references, info = study.references(), SCENARIOS[study.scenario].metric_info[study.metric]
+    bound = bound_line(study, references)
+    one = next(iter(references.values()))
     places = decimals(*(marks.get(study.metric, 0.0) for marks in (one.bound, one.floor)))
     blocks: list[Block] = [
         Heading(2, f"{study.task} by {study.option}"),
@@ -187,7 +187,7 @@ def study_section(study: Study) -> list[Block]:
         lines = (*lines, bound)
         blocks += [Heading(3, label), _table(study, lines, places), *_sources(lines)]
         if any(line.learns for line in lines):
-            blocks.append(Figure(_figure(study, label, lines)))
+            blocks.append(Figure(_figure(study, label, lines), main=True))
     return blocks
 
 
@@ -207,8 +207,8 @@ def _table(study: Study, lines: Sequence[Line], places: int) -> Table:
 def _mean(line: Line, x: float, places: int) -> str | Entry:
     if x not in line.finals:
         return NOTHING
-    summary, records = summarize(line.finals[x]), line.records.get(x, ())
-    return Entry(text=mean_text(summary, places), value=summary.mean, records=records)
+    text = mean_text(summarize(line.finals[x]), places)
+    return Entry(text=text, records=line.records.get(x, ()))
 
 
 def _sources(lines: Sequence[Line]) -> list[Block]:
@@ -240,9 +240,9 @@ def _curve(line: Line) -> Curve:
         name=line.title + partly,
         method=line.method,
         x=tuple(x for x, _ in finals),
-        mean=tuple(rounded(values.mean()) for _, values in finals),
-        least=tuple(rounded(values.min()) for _, values in finals),
-        most=tuple(rounded(values.max()) for _, values in finals),
+        mean=tuple(drawn(values.mean(), size_of(values)) for _, values in finals),
+        least=tuple(drawn(values.min()) for _, values in finals),
+        most=tuple(drawn(values.max()) for _, values in finals),
     )
 
 

@@ -11,9 +11,10 @@ from jaxtyping import Float
 
 from harness.errors import ConfigurationError
 from harness.results.index import list_results
-from harness.results.result import RunResult, rounded
+from harness.results.result import RunResult
 from harness.stats.intervals import mean_interval
 from harness.stats.paired import ALARM, holm, shows_above, t_test_p
+from harness.stats.rounding import stable
 from scenarios import SCENARIOS
 
 Seeds = Mapping[int, RunResult]
@@ -167,8 +168,8 @@ def _match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[_M
         yield _Matched(
             where=where,
             metric=metric,
-            before=np.array([rounded(before[seed].final(metric)) for seed in seeds]),
-            after=np.array([rounded(after[seed].final(metric)) for seed in seeds]),
+            before=np.array([stable(before[seed].final(metric)) for seed in seeds]),
+            after=np.array([stable(after[seed].final(metric)) for seed in seeds]),
             sign=1 if known[metric].higher_is_better else -1,
             margin=ends.share_of_way(metric, share),
             differing=differing,

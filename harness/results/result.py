@@ -89,11 +89,6 @@ def thin_traces(traces: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {"traces": {name: of.tolist() for name, of in kept.items()}, "trace_every": every}
 
 
-def rounded(value: float) -> float:
-    """Return ten digits: rounding errors would pass for a difference that every seed shows."""
-    return float(f"{value:.10g}")
-
-
 def result_path(folder: Path, cell: Cell) -> Path:
     """Return where the result of ``cell`` lies in a grid's folder of results."""
     return folder / f"{cell.id}.json"

@@ -7,10 +7,10 @@ from jaxtyping import Float
 
 from harness.stats.intervals import spread, summarize
 from harness.stats.paired import seeds_needed, shows_above
+from harness.stats.rounding import stable, stable_mean
 
 MARGIN = 0.02  # of the way from floor to bound: less is no difference in practice
 CLOSE = 0.05  # of the same way: as near as another implementation can be expected to come
-_ROUNDING = 1e-9  # an interval of equal runs has no width to absorb it
 
 
 class Relation(StrEnum):
@@ -76,7 +76,7 @@ def seeds_to_decide(
     """
     if len(advantage) < 2:
         return None
-    mean = float(advantage.mean())
+    mean = stable_mean(advantage)
     like = relation is Relation.LIKE
     distance = abs(margin - abs(mean)) if like else max(mean, margin - mean)
     needed = seeds_needed(distance, spread(advantage))
@@ -104,9 +104,11 @@ def verdict(
     if summary.interval is None:
         return Verdict.ONE_RUN
     low, high = summary.interval
-    near = abs(summary.mean - published) <= margin + tolerance
-    slack = tolerance + _ROUNDING * abs(published)
-    covered = low - slack <= published <= high + slack
+    scale = max(abs(low), abs(high), abs(published))
+    beyond = stable(abs(summary.mean - published) - tolerance, scale)
+    near = beyond <= stable(margin, scale)
+    outside = max(low - published, published - high) - tolerance
+    covered = stable(outside, scale) <= 0
     if covered:
         return Verdict.MATCH if near else Verdict.TOO_WIDE
     if near:

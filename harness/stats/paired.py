@@ -10,6 +10,7 @@ from scipy.special import nctdtrinc, stdtr, stdtrit
 from scipy.stats import permutation_test
 
 from harness.stats.intervals import LEVEL, mean_interval, spread
+from harness.stats.rounding import DIGITS, size_of, stable, stable_mean
 
 ALARM = 0.05  # false alarms that a test may give
 LEAST_PAIRS = 5  # with fewer, not even differences of one sign are rare enough: 2 ** -4 > ALARM
@@ -55,7 +56,7 @@ def pairing(differences: Float[np.ndarray, "pairs"], rng: np.random.Generator) -
         raise ValueError("pairing: no pairs; methods without a common seed cannot be compared")
     return Pairing(
         n=n,
-        mean=float(differences.mean()),
+        mean=stable_mean(differences),
         interval=mean_interval(differences),
         wins=float((differences > 0).sum() + (differences == 0).sum() / 2),
         effect=effect_size(differences) if n > 1 else None,
@@ -65,10 +66,10 @@ def pairing(differences: Float[np.ndarray, "pairs"], rng: np.random.Generator) -
 
 def effect_size(differences: Float[np.ndarray, "pairs"]) -> float:
     """Return Hedges' g of at least two pairs: their mean in units of their spread."""
-    mean, sd = float(differences.mean()), spread(differences)
+    mean, sd = stable_mean(differences), spread(differences)
     if sd == 0:
         return float(np.sign(mean) * np.inf) if mean else 0.0
-    return mean / sd * (1 - 3 / (4 * len(differences) - 5))
+    return stable(mean / sd * (1 - 3 / (4 * len(differences) - 5)))
 
 
 def sign_flip_p(
@@ -81,8 +82,9 @@ def sign_flip_p(
     Under the null hypothesis the methods are exchangeable, so every difference might as well have
     the other sign. Exact up to 13 pairs.
     """
+    unit = differences / (size_of(differences) or 1.0)
     found = permutation_test(
-        (differences, np.zeros_like(differences)),
+        (unit, np.zeros_like(unit)),
         _mean_difference,
         permutation_type="samples",
         vectorized=True,
@@ -95,10 +97,10 @@ def sign_flip_p(
 
 def t_test_p(differences: Float[np.ndarray, "pairs"]) -> float:
     """Return the two-sided p value of the paired t test; 1 for one pair, and where all are zero."""
-    n, mean, sd = len(differences), float(differences.mean()), spread(differences)
+    n, mean, sd = len(differences), stable_mean(differences), spread(differences)
     if n < 2 or mean == 0:
         return 1.0
-    return float(2 * stdtr(n - 1, -abs(mean) / sd * np.sqrt(n))) if sd else 0.0
+    return stable(2 * stdtr(n - 1, -abs(mean) / sd * np.sqrt(n))) if sd else 0.0
 
 
 def shows_above(
@@ -114,7 +116,9 @@ def shows_above(
         ValueError: A difference is not finite.
     """
     interval = mean_interval(differences)
-    if len(differences) < LEAST_PAIRS or interval is None or interval[0] <= threshold:
+    if len(differences) < LEAST_PAIRS or interval is None:
+        return False
+    if stable(interval[0] - threshold, max(size_of(differences), abs(threshold))) <= 0:
         return False
     return sign_flip_p(differences - threshold, rng, "greater") <= ALARM
 
@@ -126,13 +130,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     factors = len(p) - np.arange(len(p))
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
-    return adjusted.tolist()
+    return [*map(stable, adjusted.tolist())]
 
 
 def _mean_difference(
     first: Float[np.ndarray, "*shape"], second: Float[np.ndarray, "*shape"], axis: int = -1
 ) -> Float[np.ndarray, "*rest"]:
-    return np.asarray(np.mean(first - second, axis=axis))
+    """Return means at most 1; those that differ in their last bits only are equal."""
+    return np.asarray(np.round(np.mean(first - second, axis=axis), DIGITS))
 
 
 POWER = 0.8  # chance to show a difference that is there
@@ -153,7 +158,7 @@ def detectable(spread: float, n: int) -> float | None:
     if n < LEAST_PAIRS:
         return None
     edge = stdtrit(n - 1, (1 + LEVEL) / 2)
-    return float(nctdtrinc(n - 1, 1 - POWER, edge) * spread / np.sqrt(n))
+    return stable(nctdtrinc(n - 1, 1 - POWER, edge) * spread / np.sqrt(n))
 
 
 def seeds_needed(difference: float, spread: float) -> int | None:
@@ -168,6 +173,6 @@ def seeds_needed(difference: float, spread: float) -> int | None:
     """
     for n in range(LEAST_PAIRS, MOST_SEEDS + 1):
         least = detectable(spread, n)
-        if least is not None and difference and least <= abs(difference):
+        if least is not None and difference and least <= stable(abs(difference)):
             return n
     return None

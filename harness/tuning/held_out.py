@@ -8,9 +8,10 @@ from jaxtyping import Float
 
 from harness.config.cell import Cell
 from harness.stats.paired import sign_flip_p
+from harness.stats.rounding import stable
 from harness.tuning.plan import BASE, HELD_OUT_SEEDS
 from harness.tuning.study import Study
-from harness.tuning.trial import Score, Trial, rounded
+from harness.tuning.trial import Score, Trial
 
 LEVEL = 0.05  # chance that equal settings are called better; another that they are called worse
 
@@ -72,7 +73,7 @@ def _noted(study: Study, whose: str) -> dict[int, float]:
     prefix, scores = _name(whose, ""), dict[int, float]()
     for name, record in study.notes.items():
         if name.startswith(prefix) and (value := Score(**record).value) is not None:
-            scores[int(name.removeprefix(prefix))] = rounded(value)
+            scores[int(name.removeprefix(prefix))] = stable(value)
     return scores
 
 

@@ -25,8 +25,9 @@ from harness.report.document import Table
 from harness.report.markdown import escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, range_text
 from harness.results.index import find
+from harness.stats.rounding import stable
 from harness.tuning.plan import BASE, HELD_OUT_SEEDS, Plan
-from harness.tuning.trial import late_mean, rounded
+from harness.tuning.trial import late_mean
 from methods import METHODS
 from methods.learners.rewards import hop_distances
 from scenarios import SCENARIOS
@@ -100,7 +101,7 @@ class Match:
             result = find(self._cell(setting, seed), folder).result
             if result is None:
                 break
-            found.append(rounded(late_mean(result.curve, self.plan.metric)))
+            found.append(stable(late_mean(result.curve, self.plan.metric)))
         return found
 
     def _cell(self, setting: Setting, seed: int) -> Cell:
@@ -260,6 +261,6 @@ def _entries(setting: Setting, values: Sequence[float], places: int) -> list[str
     span = "" if setting.least == setting.most else f" ({setting.least:.3g} to {setting.most:.3g})"
     return [
         f"{PARAMETERS[setting.method]}={setting.parameter:g}{span}",
-        number(rounded(float(np.mean(values))), places),
+        number(stable(float(np.mean(values))), places),
         range_text(values, places),
     ]

@@ -9,18 +9,19 @@ import numpy as np
 from harness.config.grid import Grid
 from harness.config.seeding import seeds_text
 from harness.plotting.draw import draw
-from harness.plotting.figure_folder import figure_differences, write_figures
 from harness.plotting.plot import Curve, Plot
 from harness.report.document import Table
+from harness.report.files import figure_differences, write_figures
 from harness.report.markdown import code, escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, rough, sentence
 from harness.results.files import write_text
+from harness.stats.rounding import stable
 from harness.tuning import FOLDER
 from harness.tuning.held_out import LEVEL
 from harness.tuning.ledger import TOLERANCE, Ledger, Row
 from harness.tuning.matching import MATCHED, matched_plots, matches, matching_text
 from harness.tuning.plan import Plan, plans, searched
-from harness.tuning.trial import State, best, rounded
+from harness.tuning.trial import State, best
 from methods import METHODS
 from scenarios import SCENARIOS
 
@@ -230,7 +231,7 @@ def _found(row: Row) -> list[str]:
 
 
 def _number(value: float | None, places: int) -> str:
-    return NOTHING if value is None else number(rounded(value), places)
+    return NOTHING if value is None else number(stable(value), places)
 
 
 def _value(value: object) -> str:

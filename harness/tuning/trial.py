@@ -16,6 +16,7 @@ from harness.config.cell import Cell
 from harness.config.scenario import headline
 from harness.config.toml import Value, frozen
 from harness.results.files import storage_errors
+from harness.stats.rounding import stable
 from harness.training.loop import Training
 from harness.tuning.plan import BASE, Plan
 from harness.tuning.storage import StudyFiles
@@ -105,11 +106,6 @@ def late_mean(rows: Sequence[Mapping[str, Any]], metric: str) -> float:
     return value
 
 
-def rounded(value: float) -> float:
-    """Return a score as it is compared and shown: to ten digits, on which processors agree."""
-    return float(f"{value:.10g}")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """What a trial tries.
@@ -171,7 +167,7 @@ class Trial:
     def value(self) -> float | None:
         """Mean score of its seeds; None where no run came to one."""
         values = [run.value for run in self.runs.values() if run.value is not None]
-        return rounded(float(np.mean(values))) if values else None
+        return stable(float(np.mean(values))) if values else None
 
     @property
     def steps(self) -> int:

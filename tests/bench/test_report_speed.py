@@ -18,9 +18,7 @@ def timed(tmp_path, cells, capsys):
     for cell in cells:
         values = {"return": 0.5 + cell.seed / 50, "reward_per_step": 0.5 + cell.seed / 50}
         recorded.whole(cell, **values).save(tmp_path / "trial")
-    grid = Grid(
-        name="trial", description="a trial", tuning=False, cells=tuple(cells), unavailable={}
-    )
+    grid = Grid(name="trial", description="a trial", tuning=False, cells=tuple(cells))
 
     started = time.process_time()
     files = write_report(build_report(grid, tmp_path), tmp_path / "reports", tuple(Format))

@@ -13,7 +13,7 @@ HOSTILE = """<script>alert("1")</script> a_b & 50 % {x}, \\end{y} $z$ 'q' [t](u)
 
 def grid_of(*cells: Cell, name: str = "trial", description: str = "a trial") -> Grid:
     """A grid of just these cells."""
-    return Grid(name=name, description=description, tuning=False, cells=cells, unavailable={})
+    return Grid(name=name, description=description, tuning=False, cells=cells)
 
 
 def report(folder: Path, *, label: str = "default") -> Report:

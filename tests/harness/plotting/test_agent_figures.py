@@ -70,7 +70,7 @@ def rows(tmp_path, *results):
     for each in results:
         each.save(tmp_path / "trial")
     cells = tuple(each.cell for each in results)
-    grid = Grid(name="trial", description="", tuning=False, cells=cells, unavailable={})
+    grid = Grid(name="trial", description="", tuning=False, cells=cells)
     return variants(load_runs(grid, tmp_path))
 
 
@@ -126,7 +126,7 @@ def test_the_map_of_a_grid_is_that_of_its_intersections():
 
     assert found is not None
     xy = [tuple(map(int, name.split("_")[1:])) for name in names]
-    assert (found.task + 1).astype(int).tolist() == [list(each) for each in xy]
+    assert (found.place + 1).astype(int).tolist() == [list(each) for each in xy]
     assert found.kind.count("corner") == 4
     assert Traffic.agent_map(options | {"roadnet": "mine.json"}) is None
     assert agent_map("shenzhen") is None

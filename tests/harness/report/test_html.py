@@ -23,7 +23,7 @@ from harness.report.document import (
     Strong,
     Table,
 )
-from harness.report.html import html, without_drawings
+from harness.report.html import drawings_are_whole, html, without_drawings
 from methods.dqn import DQN
 from support import recorded, reported
 
@@ -260,6 +260,8 @@ def test_a_page_without_drawings_is_the_same_but_for_them(report, page):
 
     assert without_drawings(blank) == without_drawings(page)
     assert "<path" not in without_drawings(page)
+    assert drawings_are_whole(page)
+    assert not drawings_are_whole(page.replace(' d="M', ' d="M 7 7 M', 1))
     assert report.figures[0].plot.digest in without_drawings(page)
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness.report.document import Code, Document, Entry, Heading, Paragraph, Strong, Table
+from harness.report.document import Code, Document, Entry, Figure, Heading, Paragraph, Strong, Table
 from harness.report.latex import escape, latex
 from support import reported
 
@@ -106,9 +106,10 @@ def test_figures_are_shown_by_their_file_with_caption_and_hash(tmp_path):
 
     text = latex(report.document)
 
-    for figure in report.figures:
-        assert rf"\reportfigure{{figures/trial/{figure.file}}}{{" in text
-        assert figure.plot.digest in text
+    for block in report.document.blocks:
+        if isinstance(block, Figure):
+            assert rf"\reportfigure{{figures/trial/{block.path}}}{{" in text
+            assert block.figure.plot.digest in text
 
 
 def test_a_file_whose_name_is_not_safe_is_named_only(tmp_path):

@@ -1,6 +1,7 @@
 """A report says what the results say, and says what is missing."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -23,14 +24,8 @@ def check(grid, results, reports):
     return check_report(build_report(grid, results), reports)
 
 
-def grid(*cells, unavailable=None, tuning=False, name="trial"):
-    return Grid(
-        name=name,
-        description="a trial",
-        tuning=tuning,
-        cells=cells,
-        unavailable=unavailable or {},
-    )
+def grid(*cells, tuning=False, name="trial"):
+    return Grid(name=name, description="a trial", tuning=tuning, cells=cells)
 
 
 def seeds(n, method="dqn", **kwargs):
@@ -174,11 +169,10 @@ def test_a_grid_never_run_has_a_report_that_says_so(tmp_path):
 
 
 def test_what_cannot_be_run_is_listed_with_its_reason(tmp_path):
-    cells, later = seeds(2), seeds(2, "qmix")
+    cells = seeds(2)
+    lost = [replace(cell, unavailable="QMIX is not here") for cell in seeds(2, "qmix")]
 
-    text = build_report(
-        grid(*cells, *later, unavailable=dict.fromkeys(later, "QMIX is not built yet")), tmp_path
-    ).text
+    text = build_report(grid(*cells, *lost), tmp_path).text
 
     assert main_row(text, "QMIX")[1:5] == [
         "cooperates eventually, slowly (001)",
@@ -186,13 +180,13 @@ def test_what_cannot_be_run_is_listed_with_its_reason(tmp_path):
         "-",
         "0/2",
     ]
-    assert "- QMIX is not built yet (2 runs): prisoner (qmix)" in text
+    assert "- QMIX is not here (2 runs): prisoner (qmix)" in text
 
 
-def test_a_grid_of_nothing_but_plans_has_a_report(tmp_path):
-    later = seeds(2, "qmix")
+def test_a_grid_of_which_nothing_can_be_run_has_a_report(tmp_path):
+    lost = [replace(cell, unavailable="lost") for cell in seeds(2, "qmix")]
 
-    report = build_report(grid(*later, unavailable=dict.fromkeys(later, "later")), tmp_path)
+    report = build_report(grid(*lost), tmp_path)
 
     assert "**2 runs: 2 unavailable.**" in report.text
     assert "## prisoner" not in report.text

@@ -74,9 +74,9 @@ def test_scores_stand_over_floats_and_hours_with_their_ranges(tmp_path):
 
     found = figures(
         tmp_path,
-        costing(dqn[0], 0.4, cpu_s=360),
-        costing(dqn[1], 0.6, cpu_s=1080),
-        *(costing(cell, floats=(33.0, 35.0), cpu_s=7200) for cell in ltos),
+        costing(dqn[0], 0.4, cpu_s=360.0),
+        costing(dqn[1], 0.6, cpu_s=1080.0),
+        *(costing(cell, floats=(33.0, 35.0), cpu_s=7200.0) for cell in ltos),
         costing(recorded.cell("random"), 0.5),
     )
 
@@ -103,7 +103,7 @@ def test_variants_of_a_sweep_are_not_among_the_methods_as_they_are(tmp_path):
     plain = [recorded.cell(m) for m in ("dqn", "dgn", "fixed_ltos")]
 
     found = figures(
-        tmp_path, *(costing(cell, cpu_s=60 * n) for n, cell in enumerate([*plain, swept], 1))
+        tmp_path, *(costing(cell, cpu_s=60.0 * n) for n, cell in enumerate([*plain, swept], 1))
     )
 
     points = found["prisoner-default-hours.svg"].plot.points
@@ -113,7 +113,7 @@ def test_variants_of_a_sweep_are_not_among_the_methods_as_they_are(tmp_path):
 def test_hours_that_were_not_measured_have_no_place_on_their_axis(tmp_path):
     cells = map(recorded.cell, ("dqn", "dgn", "ltos"))
 
-    found = figures(tmp_path, *(costing(c, cpu_s=n) for n, c in enumerate(cells)))
+    found = figures(tmp_path, *(costing(c, cpu_s=float(n)) for n, c in enumerate(cells)))
 
     points = found["prisoner-default-hours.svg"].plot.points
     assert [point.name for point in points] == ["DGN", "LToS"]

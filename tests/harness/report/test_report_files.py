@@ -3,13 +3,18 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from harness.__main__ import main
 from harness.errors import ConfigurationError
+from harness.plotting.draw import draw
 from harness.report import check_report, write_report
+from harness.report.build import with_digest
+from harness.report.document import Figure
 from harness.report.files import Format, parse_formats
+from harness.report.markdown import markdown
 from support import recorded, reported
 
 EVERY = tuple(Format)
@@ -50,8 +55,9 @@ def test_an_unknown_format_is_refused_with_a_hint(text, hint):
 def test_all_formats_are_written_once_and_the_same_byte_for_byte(report, written, tmp_path):
     again = write_report(report, tmp_path, EVERY)
 
-    figures = [figure.file for figure in report.figures]
-    assert names(again) == ["trial.md", "trial.tex", "trial.html", *figures]
+    figures = {figure.file for figure in report.figures}
+    assert names(again[:3]) == ["trial.md", "trial.tex", "trial.html"]
+    assert {*names(again[3:])} == figures
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written[1]]
 
 
@@ -93,13 +99,53 @@ def test_check_of_formats_asks_for_just_these(report, reports):
     assert check_report(report, reports, [Format.LATEX])[0] == (f"{reports / 'trial.tex'}: missing")
 
 
-def test_a_page_drawn_by_another_machine_is_no_difference(report, reports):
+def test_a_page_drawn_by_another_machine_is_no_difference(report, reports, monkeypatch):
     page = reports / "trial.html"
     text = page.read_text()
-    page.write_text(re.sub(r'd="M [\d.]+', 'd="M 7.77', text))
+    otherwise = lambda plot: re.sub(rb'd="M [\d.]+', b'd="M 7.77', draw(plot))  # noqa: E731
+    monkeypatch.setattr("harness.report.files.draw", otherwise)
+    write_report(report, reports, [Format.HTML])
 
     assert page.read_text() != text
     assert check_report(report, reports) == []
+
+
+@pytest.mark.parametrize("file", ["trial.html", "figures/trial/prisoner-default.svg"])
+def test_a_drawing_that_was_changed_since_is_a_difference(report, reports, file):
+    page = reports / file
+    page.write_text(re.sub(r'd="M [\d.]+', 'd="M 7.77', page.read_text()))
+
+    (difference,) = check_report(report, reports)
+
+    assert difference.startswith(f"{page}: ")
+
+
+def test_markdown_shows_the_main_figures_and_the_others_wait_for_latex(report, written, tmp_path):
+    blocks = [block for block in report.document.blocks if isinstance(block, Figure)]
+    main = [block.figure.file for block in blocks if block.main]
+
+    files = write_report(report, tmp_path)
+
+    assert names(files) == ["trial.md", *main]
+    assert 0 < len(main) < len(blocks)
+    assert [f"figures/trial/{name}" in files[0].read_text() for name in main] == [True] * len(main)
+    others = written[0] / "figures" / "trial" / "more"
+    assert {f.name for f in others.iterdir()} == {b.figure.file for b in blocks if not b.main}
+    assert check_report(report, tmp_path) == []
+
+
+def test_data_that_markdown_does_not_show_are_in_its_last_line(report):
+    hidden = next(b for b in report.document.blocks if isinstance(b, Figure) and not b.main)
+    plot = replace(hidden.figure.plot, ylabel="other")
+    other = Figure(replace(hidden.figure, plot=plot))
+    blocks = tuple(other if block is hidden else block for block in report.document.blocks)
+
+    changed = with_digest(replace(report.document, blocks=blocks[:-1]))
+
+    before, after = markdown(report.document).splitlines(), markdown(changed).splitlines()
+    assert before[:-1] == after[:-1]
+    assert before[-1].startswith("Data sha256 of all tables and")
+    assert before[-1] != after[-1]
 
 
 def test_other_data_in_a_page_is_a_difference(report, reports):

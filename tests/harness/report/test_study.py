@@ -17,14 +17,8 @@ from scenarios import SCENARIOS
 from support import recorded
 
 
-def grid(*cells, unavailable=None):
-    return Grid(
-        name="trial",
-        description="a trial",
-        tuning=False,
-        cells=cells,
-        unavailable=unavailable or {},
-    )
+def grid(*cells):
+    return Grid(name="trial", description="a trial", tuning=False, cells=cells)
 
 
 def jungle(method="ltos", seed=0, **kwargs):

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.stats import simulation
-from harness.stats.simulation import DISTRIBUTIONS, SIZES, TRIALS, main, rate
+from error_rates import DISTRIBUTIONS, SIZES, TRIALS, main, rate
 
 PAGE = Path(__file__).parents[3] / "docs" / "statistics.md"
 REPEATS = 100
@@ -75,7 +74,7 @@ def test_three_runs_raise_no_alarm_at_all():
 
 
 def test_the_command_writes_its_table_between_the_marks(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(simulation, "SIZES", (3,))
+    monkeypatch.setattr(error_rates, "SIZES", (3,))
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- simulated -->\nold\n<!-- /simulated -->\nafter\n")
 

@@ -1,7 +1,7 @@
 """How often the intervals cover and the tests raise a false alarm, by simulation.
 
-``python -m harness.stats.simulation`` writes the table of ``docs/statistics.md``; with ``--write
-docs/statistics.md`` it puts it there.
+``python tests/error_rates.py`` in the repository root writes the table of ``docs/statistics.md``;
+with ``--write docs/statistics.md`` it puts it there.
 """
 
 import argparse
@@ -50,10 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(text)
     else:
         write_text(asked.write, _MARKS.sub(lambda _: text, asked.write.read_text()))
-
-
-if __name__ == "__main__":
-    main()
 
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Float[np.ndarray, "*shape"]]
@@ -170,3 +166,7 @@ TRIALS: dict[str, tuple[str, Trial]] = {
     ),
     "decision: the detectable difference is shown": ("80 %", _detectable_is_shown),
 }
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 COPIED = ("harness", "methods", "scenarios", "tests", "pyproject.toml")
-LAWS = "tests/methods/test_every_method.py"
+CHECKS = "tests/methods/test_every_method.py"
 
 
 class Bug(NamedTuple):
@@ -34,14 +34,14 @@ BUGS = (
         "methods/nn/attention.py",
         "logits.masked_fill_(~graph.unsqueeze(1), -torch.inf)",
         "logits",
-        f"{LAWS} -k hops",
+        f"{CHECKS} -k hops",
     ),
     Bug(
         "the seed of initial weights is dropped",
         "harness/config/seeding.py",
         "init=_torch_stream(seed, Purpose.INIT)",
         "init=_torch_stream(0, Purpose.INIT)",
-        f"{LAWS} -k every_seed",
+        f"{CHECKS} -k every_seed",
     ),
     Bug(
         "evaluation explores",
@@ -56,28 +56,28 @@ BUGS = (
         "            ts = self.scenario.step(actions)\n",
         "            before, ts = ts, self.scenario.step(actions)\n"
         "            self.method.observe(before, actions, ts)\n",
-        f"{LAWS} -k evaluation_leaves",
+        f"{CHECKS} -k evaluation_leaves",
     ),
     Bug(
         "evaluation draws from training's stream",
         "harness/training/loop.py",
         "actions = self.method.act(ts, act, explore=False)",
         "actions = self.method.act(ts, act, explore=False) + 0 * self._act.integers(2)",
-        f"{LAWS} -k evaluation_leaves",
+        f"{CHECKS} -k evaluation_leaves",
     ),
     Bug(
         "bootstraps at an end state",
         "methods/learners/replay.py",
         'data["continues"][row] = not next_ts.terminated',
         'data["continues"][row] = True',
-        f"{LAWS} -k truncation_bootstraps",
+        f"{CHECKS} -k truncation_bootstraps",
     ),
     Bug(
         "does not bootstrap at the step limit",
         "methods/learners/replay.py",
         'data["continues"][row] = not next_ts.terminated',
         'data["continues"][row] = not next_ts.last',
-        f"{LAWS} -k truncation_bootstraps",
+        f"{CHECKS} -k truncation_bootstraps",
     ),
     Bug(
         "the next observation of an episode's last step is the next episode's first",
@@ -91,28 +91,28 @@ BUGS = (
         "methods/nn/policy.py",
         "gamble = rng.random(len(scores)) < epsilon",
         "gamble = np.random.random(len(scores)) < epsilon",
-        f"{LAWS} -k draws_from_the_stream",
+        f"{CHECKS} -k draws_from_the_stream",
     ),
     Bug(
         "a checkpoint forgets the optimizer",
         "methods/learners/q_learning.py",
         'self._optimizer.load_state_dict(state["optimizer"])',
         "pass",
-        f"{LAWS} -k save_and_load",
+        f"{CHECKS} -k save_and_load",
     ),
     Bug(
         "a checkpoint forgets where the replay stream stood",
         "methods/base.py",
         'set_generator_state(self.replay, state["replay"])',
         "pass",
-        f"{LAWS} -k save_and_load",
+        f"{CHECKS} -k save_and_load",
     ),
     Bug(
         "greedy play ignores masks",
         "methods/nn/policy.py",
         "np.where(allowed, scores, -np.inf).argmax(axis=1)",
         "scores.argmax(axis=1)",
-        f"{LAWS} -k allowed_actions",
+        f"{CHECKS} -k allowed_actions",
     ),
     Bug(
         "TD targets ignore masks",
@@ -127,14 +127,14 @@ BUGS = (
         "return network(agents_first(seen.obs))",
         "rank = seen.obs.new_tensor(range(seen.obs.shape[1])).view(1, -1, 1)\n"
         "        return network(agents_first(seen.obs + rank))",
-        f"{LAWS} -k exchangeable",
+        f"{CHECKS} -k exchangeable",
     ),
     Bug(
         "the high level's target is not restored",
         "methods/ltos.py",
         'self._phi_target.load_state_dict(state["phi_target"])',
         "pass",
-        f"{LAWS} -k save_and_load",
+        f"{CHECKS} -k save_and_load",
     ),
     Bug(
         "shared rewards do not add up",
@@ -169,7 +169,7 @@ BUGS = (
         "methods/hparams/dqn.toml",
         "\ndiscount = 0.99 ",
         "\ndiscuont = 0.99 ",
-        f"{LAWS} -k hyperparameters",
+        f"{CHECKS} -k hyperparameters",
     ),
     Bug(
         "a recurrent memory advances when scores are asked for",

@@ -100,8 +100,9 @@ def stored_digest(path: Path) -> str | None:
 
     None when the file is not one of ours; nothing when it was changed since it was drawn.
     """
-    drawing, mark, seal = path.read_bytes().partition(_SEAL[:6])
-    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", drawing)
+    content = path.read_bytes()
+    drawing, mark, seal = content.rpartition(_SEAL[:20])  # texts become comments, too
+    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", content)
     if found is None:
         return None
     changed = mark and mark + seal != _SEAL % hashlib.sha256(drawing).hexdigest().encode()

@@ -91,7 +91,7 @@ def test_a_damaged_policy_is_moved_aside_and_made_again(tmp_path, trained, capsy
     ("summary", "error", "says"),
     [
         (Summary(obstacle="the disk is full"), StorageError, "the disk is full"),
-        (Summary(interrupted=True), KeyboardInterrupt, ""),
+        (Summary(interrupted=True), KeyboardInterrupt, "^$"),
         (
             Summary(failures={CELL: describe(ValueError("no way"), CELL)}),
             TrainingError,

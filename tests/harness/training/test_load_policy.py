@@ -64,6 +64,7 @@ def test_without_a_policy_the_cell_is_trained_and_its_result_stays(tmp_path, tra
     files = CellFiles.of(tmp_path, CELL)
     files.policy.unlink()
     before = files.result.read_bytes()
+    files.result.with_name("seed=1.json").write_text("{ half")  # of no matter here
 
     training = load_policy(CELL, tmp_path)
 

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.plotting.draw import method_style, sweep_style
+from harness.plotting.draw import level_style, method_style, sweep_style
 
-_WIDTH, _HEIGHT = 5.2, 3.2  # [inch] of an axes with its legend
+_WIDTH, _HEIGHT, _LINE = 7.2, 3.2, 0.19  # [inch]: axes with their legend, at least; an entry
 _COLUMNS = 2
 _VARIANT = ["method", "variant", "label"]
 
@@ -31,34 +31,33 @@ def plot_curves(frame: pd.DataFrame) -> Figure:
         raise ValueError("there is nothing to draw: the table has no rows")
     columns = min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows), layout="constrained")
+    n_lines = max(part.groupby(_VARIANT).ngroups for _, part in panels)
+    height = max(_HEIGHT, _LINE * n_lines + 0.6)
+    figure = Figure(figsize=(_WIDTH * columns, height * rows), layout="constrained")
     for n, ((task, metric), part) in enumerate(panels, start=1):
         axes = figure.add_subplot(rows, columns, n)
         _draw(axes, part)
         axes.set_title(str(task), loc="left")
         axes.set_xlabel("training episodes")
         axes.set_ylabel(str(metric))
-        axes.legend(fontsize="small", frameon=False)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
     return figure
 
 
 def _draw(axes: Axes, part: pd.DataFrame) -> None:
-    seen, fresh = set[str](), count()
+    seen, further, levels = set[str](), count(), count()
     labels = part["label"].nunique()
     for (method, variant, label), runs in part.groupby(_VARIANT, sort=False):
-        # A method has its own style everywhere; its further variants take the next of a list.
-        style = sweep_style(next(fresh)) if method in seen else method_style(str(method))
-        seen.add(str(method))
-        name = (
-            f"{variant} ({label})"
-            if labels > 1 and str(label) not in str(variant)
-            else str(variant)
-        )
+        name = f"{variant} ({label})" if labels > 1 and str(label) not in str(variant) else variant
         by_evaluation = runs.groupby("evaluation")
         x, mean = by_evaluation["episode"].mean(), by_evaluation["value"].mean()
         if len(x) == 1:
-            axes.axhline(mean.iloc[0], color=style.color, linestyle=style.dash, label=name)
+            level = level_style(next(levels))
+            axes.axhline(mean.iloc[0], color=level.color, linestyle=level.dash, label=name)
             continue
+        # A method has its own style everywhere; its further variants take the next of a list.
+        style = sweep_style(next(further)) if method in seen else method_style(str(method))
+        seen.add(str(method))
         least, most = by_evaluation["value"].min(), by_evaluation["value"].max()
         axes.fill_between(x, least, most, color=style.color, alpha=0.13, linewidth=0)
         axes.plot(

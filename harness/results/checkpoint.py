@@ -18,23 +18,6 @@ class DamagedCheckpoint(ValueError):  # noqa: N818  # says what is wrong, as Dam
     """A checkpoint was truncated, edited, or does not belong to its stream."""
 
 
-class _Hashed:
-    """A file to write to that remembers the hash of what it was given."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._hash = file, hashlib.sha256()
-
-    def write(self, data: bytes | memoryview) -> int:
-        self._hash.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def digest(self) -> bytes:
-        return self._hash.digest()
-
-
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Write a state of tensors, numbers, strings and containers of them in one atomic step.
 
@@ -154,3 +137,20 @@ class Tail:
         except ValueError:
             return False
         return True
+
+
+class _Hashed:
+    """A file to write to that remembers the hash of what it was given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> int:
+        self._hash.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def digest(self) -> bytes:
+        return self._hash.digest()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from harness.errors import ConfigurationError
 from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint
 from harness.results.cost import Costs, duration
 from harness.results.files import CellFiles, StorageError, move_aside, storage_errors
-from harness.results.index import list_results
+from harness.results.index import look
 from harness.results.provenance import code_and_machine
 from harness.results.result import RunResult
 from harness.training.loop import Training
@@ -30,7 +30,7 @@ class TrainingError(RuntimeError):
     """A cell could not be trained to its end; the message says why."""
 
 
-def load_policy(cell: Cell, folder: Path) -> Training:
+def load_policy(cell: Cell, folder: str | Path) -> Training:
     """Return a run as it stood at its last evaluation: a trained method with its scenario.
 
     Where no policy is kept the cell is trained again, in a worker process, which keeps it; how
@@ -51,7 +51,7 @@ def load_policy(cell: Cell, folder: Path) -> Training:
     """
     if cell.unavailable is not None:
         raise ConfigurationError(f"{cell.id}: {cell.unavailable}")
-    log = Console(stderr=True, highlight=False, markup=False)
+    folder, log = Path(folder), Console(stderr=True, highlight=False, markup=False)
     try:
         training = recall_policy(folder, cell)
     except DamagedCheckpoint as error:
@@ -191,9 +191,10 @@ def changes(result: RunResult) -> dict[str, tuple[Any, Any]]:
 
 def _train(cell: Cell, folder: Path, log: Console) -> None:
     """Run a cell for its policy."""
-    alike = CellFiles.of(folder, cell).result.parent  # other seeds of the variant
-    found = list_results(alike) if alike.is_dir() else ()
-    costs = Costs((result.cell, result.provenance.get("cpu_s")) for _, result in found)
+    names = (p.stem for p in CellFiles.of(folder, cell).result.parent.glob("seed=*.json"))
+    seeds = (int(n) for name in names if (n := name.removeprefix("seed=")).isdigit())
+    alike = look((replace(cell, seed=seed) for seed in seeds), folder)
+    costs = Costs((run.cell, run.cpu_s) for run in alike)
     job = Job(cell=cell, expected_s=costs.expected_s(cell), for_policy=True)
     guess = "" if costs.known(cell) else ", a guess: nothing alike has run yet"
     log.print(

@@ -23,9 +23,9 @@ from harness.config.seeding import Purpose, stream
 from harness.plotting.plot import Curve, Plot
 from harness.report.document import Table
 from harness.report.markdown import escape, table_text
-from harness.report.numbers import NOTHING, decimals, number, range_text
+from harness.report.numbers import NOTHING, decimals, number, range_text, significant
 from harness.results.index import find
-from harness.stats.rounding import stable
+from harness.stats.rounding import drawn, stable
 from harness.tuning.plan import BASE, HELD_OUT_SEEDS, Plan
 from harness.tuning.trial import late_mean
 from methods import METHODS
@@ -182,7 +182,7 @@ def alpha_of(share: float, distance: Distances) -> float | None:
 
 
 def matched_plots(match: Match, scores: Mapping[Setting, Sequence[float]]) -> dict[str, Plot]:
-    """Return a figure for each kind of level: score against level, to four digits."""
+    """Return a figure for each kind of level: score against level."""
     info = SCENARIOS[match.plan.cell.scenario].metric_info[match.plan.metric]
     plots = dict[str, Plot]()
     for kind in (RATIO, SHARE):
@@ -207,7 +207,7 @@ def matched_plots(match: Match, scores: Mapping[Setting, Sequence[float]]) -> di
 
 def _curve(method: str, scores: Mapping[Setting, Sequence[float]]) -> Curve:
     def line(summary: Callable[[Sequence[float]], float]) -> tuple[float, ...]:
-        return tuple(float(f"{summary(values):.4g}") for values in scores.values())
+        return tuple(drawn(summary(values)) for values in scores.values())
 
     return Curve(
         name=METHODS[method].title,
@@ -258,9 +258,10 @@ def matching_text(match: Match, scores: Mapping[Setting, Sequence[float]]) -> st
 
 
 def _entries(setting: Setting, values: Sequence[float], places: int) -> list[str]:
-    span = "" if setting.least == setting.most else f" ({setting.least:.3g} to {setting.most:.3g})"
+    ends = [significant(end, 3) for end in (setting.least, setting.most)]
+    span = f" ({' to '.join(ends)})" if setting.least != setting.most else ""
     return [
         f"{PARAMETERS[setting.method]}={setting.parameter:g}{span}",
-        number(stable(float(np.mean(values))), places),
+        number(float(np.mean(values)), places),
         range_text(values, places),
     ]

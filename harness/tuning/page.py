@@ -15,7 +15,7 @@ from harness.report.files import figure_differences, write_figures
 from harness.report.markdown import code, escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, rough, sentence
 from harness.results.files import write_text
-from harness.stats.rounding import stable
+from harness.stats.rounding import drawn
 from harness.tuning import FOLDER
 from harness.tuning.held_out import LEVEL
 from harness.tuning.ledger import TOLERANCE, Ledger, Row
@@ -134,7 +134,7 @@ class Publication:
 
 
 def history(title: str, rows: Sequence[Row]) -> Plot:
-    """Return how the best value of each study of a task rose, to four digits, as it has one."""
+    """Return how the best value of each study of a task rose."""
     plan, curves = rows[0].plan, list[Curve]()
     info = SCENARIOS[plan.cell.scenario].metric_info[plan.metric]
     for row in rows:
@@ -144,7 +144,7 @@ def history(title: str, rows: Sequence[Row]) -> Plot:
             leader = best(row.trials[:n], maximize=row.plan.maximize)
             if leader is not None and leader.value is not None:
                 x += [float(steps)] * (2 if y else 1)  # a step: it rises where a trial ends
-                y += [*y[-1:], float(f"{leader.value:.4g}")]
+                y += [*y[-1:], drawn(leader.value)]
         if y:
             name, values = METHODS[row.plan.method].title, tuple(y)
             lines = {"x": tuple(x), "mean": values, "least": values, "most": values}
@@ -217,7 +217,7 @@ def _brought(row: Row, places: int) -> list[str]:
     return [
         METHODS[row.plan.method].title,
         *(_number(value, places) for value in figures),
-        NOTHING if row.p is None else f"{row.p:.3f}",
+        _number(row.p, 3),
         row.verdict or NOTHING,
         _number(row.selection_bias, places),
     ]
@@ -231,7 +231,7 @@ def _found(row: Row) -> list[str]:
 
 
 def _number(value: float | None, places: int) -> str:
-    return NOTHING if value is None else number(stable(value), places)
+    return NOTHING if value is None else number(float(value), places)
 
 
 def _value(value: object) -> str:

@@ -1,8 +1,8 @@
 """Build a report's pages twice, as two processors would: they must be the same byte for byte.
 
-``python tests/build_twice.py [GRID]`` in the repository root writes all formats once as this machine
-does by itself, and once with NumPy's vector units off and OpenBLAS in the kernels of another
-generation. It ends with 1 and the names of files that differ.
+``python tests/build_twice.py [GRID]`` in the repository root writes all formats once as this
+machine does by itself, and once with NumPy's vector units off and OpenBLAS in the kernels of
+another generation. It ends with 1 and the names of files that differ.
 """
 
 import filecmp

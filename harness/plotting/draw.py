@@ -1,7 +1,7 @@
 """Draws plots as SVG; of the harness, only this and animations know matplotlib.
 
-The same data give the same file. The hash of the data stands in the file's metadata, and that of
-the drawing in its last line: machines may draw the same data differently, but a drawing that was
+The same data give the same file. The hash of the data stands in the file's metadata, that of the
+drawing in its last line: machines may draw the same data differently, but a drawing that was
 changed since it was drawn is told from one that was not.
 """
 

@@ -26,14 +26,14 @@ class Pair:
 
     Attributes:
         method: The method that the claim speaks of.
-        rival: The other, with the options of its scenario where these differ.
+        baseline: The other, with the options of its scenario where these differ.
         decision: What the runs say; None where a method of the pair has no runs.
         advantage: How much better the method is, with its interval.
         needed: How many seeds would decide what is undecided.
     """
 
     method: str
-    rival: str
+    baseline: str
     decision: Decision | None = None
     advantage: str = ""
     needed: str = ""
@@ -78,29 +78,29 @@ def tally(found: Iterable[Finding], label: str) -> str:
 def _pairs(task: TaskRuns, label: str, claim: Claim, tasks: Sequence[TaskRuns]) -> Iterator[Pair]:
     for method in claim.methods:
         mine = _values(task, method, label, claim)
-        for rival, options in claim.rivals:
-            theirs = _rival_values(task, tasks, rival, options, label, claim)
-            name = title_of(rival)
+        for baseline, options in claim.rivals:
+            theirs = _baseline_values(task, tasks, baseline, options, label, claim)
+            name = title_of(baseline)
             if options != claim.options:
                 name += f" ({', '.join(f'{key}={value}' for key, value in options.items())})"
-            pair = Pair(method=title_of(method), rival=name)
+            pair = Pair(method=title_of(method), baseline=name)
             yield _judged(task, claim, pair, differences(mine, theirs))
 
 
-def _rival_values(
+def _baseline_values(
     task: TaskRuns,
     tasks: Sequence[TaskRuns],
-    rival: str,
+    baseline: str,
     options: Options,
     label: str,
     claim: Claim,
 ) -> Mapping[int, float]:
-    """Return a rival's values: here if its game is the same, else where that one was run."""
+    """Return a baseline's values: here if its game is the same, else where that one was run."""
     if options == task.options:
-        return _values(task, rival, label, claim)
+        return _values(task, baseline, label, claim)
     there = [p for p in tasks if (p.name, p.options) == (task.name, options)]
-    found = (_values(p, rival, label, claim) for p in there)  # the same game, seen in several ways
-    return next((values for values in found if values), {})
+    found = (_values(p, baseline, label, claim) for p in there)
+    return next((values for values in found if values), {})  # seen in several ways: the first
 
 
 def _judged(task: TaskRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "pairs"]) -> Pair:
@@ -163,11 +163,11 @@ def _column(finding: Finding, decision: Decision) -> str:
                 Decision.FAILS: f" ({pair.advantage})",
                 Decision.UNDECIDED: f" ({pair.advantage}, {pair.needed})",
             }
-            by_method.setdefault(pair.method, []).append(pair.rival + details[decision])
+            by_method.setdefault(pair.method, []).append(pair.baseline + details[decision])
         elif pair.decision is None and decision is Decision.UNDECIDED:
-            by_method.setdefault(pair.method, []).append(f"{pair.rival} (not run)")
+            by_method.setdefault(pair.method, []).append(f"{pair.baseline} (not run)")
     relation = finding.claim.relation
-    said = (f"{method} {relation} {', '.join(rivals)}" for method, rivals in by_method.items())
+    said = (f"{method} {relation} {', '.join(others)}" for method, others in by_method.items())
     return "; ".join(said) or NOTHING
 
 

@@ -48,6 +48,22 @@ def test_p_counts_the_sign_patterns_that_are_as_extreme(differences, alternative
     )
 
 
+def test_p_does_not_depend_on_the_order_in_which_differences_are_added_up():
+    differences = [0.1, 0.2, -0.3, 0.4, -0.4]  # some sums are zero but for their last bits
+
+    orders = itertools.permutations(differences)
+    found = {sign_flip_p(np.array(order), rng()) for order in itertools.islice(orders, 60)}
+
+    assert found == {1.0}
+
+
+def test_an_interval_that_ends_at_the_threshold_shows_nothing_above_it():
+    differences = np.array([0.1 + 0.2 - 0.28] * 5)  # 0.02, and a little more
+
+    assert mean_interval(differences)[0] > 0.02
+    assert not shows_above(differences, 0.02, rng())
+
+
 def test_p_of_differences_of_one_sign_is_the_share_of_two_patterns():
     assert sign_flip_p(np.full(5, 0.48), rng()) == 2 / 2**5
     assert sign_flip_p(np.arange(1.0, 11.0), rng(), "greater") == 1 / 2**10

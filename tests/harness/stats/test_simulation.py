@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import error_rates
 from error_rates import DISTRIBUTIONS, SIZES, TRIALS, main, rate
 
 PAGE = Path(__file__).parents[3] / "docs" / "statistics.md"

@@ -13,7 +13,7 @@ from harness.config.cell import SCHEMA, Budget, Cell
 from harness.config.toml import frozen
 from harness.results.files import write_text
 
-MOST_STEPS, MOST_FIGURES = 200, 2600  # of traces: a record stays at some 60 KB
+MOST_STEPS, MOST_FIGURES = 200, 2500  # of traces: a record stays at some 60 KB
 WINDOW = 10  # the final value of a run is the mean of its last ten evaluations
 
 

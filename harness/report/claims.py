@@ -78,7 +78,7 @@ def tally(found: Iterable[Finding], label: str) -> str:
 def _pairs(task: TaskRuns, label: str, claim: Claim, tasks: Sequence[TaskRuns]) -> Iterator[Pair]:
     for method in claim.methods:
         mine = _values(task, method, label, claim)
-        for baseline, options in claim.rivals:
+        for baseline, options in claim.baselines:
             theirs = _baseline_values(task, tasks, baseline, options, label, claim)
             name = title_of(baseline)
             if options != claim.options:

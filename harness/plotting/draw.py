@@ -48,7 +48,7 @@ _NAME_LENGTH = 44  # longer legends would leave no room for the axes
 _POINTS = 72  # an inch
 _GEOMETRY = re.compile(rb'\s(?:d|x|y|transform)="[^"]*"')
 _NUMBER = re.compile(rb"scale\([^)]*\)|-?\d+\.\d+")
-_SEAL = b"<!-- drawing sha256: %s -->\n"
+_SEAL = b"<!-- drawing sha256: "
 
 
 def draw(plot: Plot | AgentPlot) -> bytes:
@@ -64,7 +64,7 @@ def draw(plot: Plot | AgentPlot) -> bytes:
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             figure.savefig(file, format="svg", metadata=metadata)
     svg = _GEOMETRY.sub(lambda found: _NUMBER.sub(_four_digits, found[0]), file.getvalue())
-    return svg + _SEAL % hashlib.sha256(svg).hexdigest().encode()
+    return b"%b%b%b -->\n" % (svg, _SEAL, hashlib.sha256(svg).hexdigest().encode())
 
 
 def _four_digits(number: re.Match[bytes]) -> bytes:
@@ -100,12 +100,12 @@ def stored_digest(path: Path) -> str | None:
 
     None when the file is not one of ours; nothing when it was changed since it was drawn.
     """
-    content = path.read_bytes()
-    drawing, mark, seal = content.rpartition(_SEAL[:20])  # texts become comments, too
-    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", content)
+    svg = path.read_bytes()
+    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", svg)
     if found is None:
         return None
-    changed = mark and mark + seal != _SEAL % hashlib.sha256(drawing).hexdigest().encode()
+    drawing, mark, seal = svg.rpartition(_SEAL)
+    changed = mark and seal.split()[0] != hashlib.sha256(drawing).hexdigest().encode()
     return "" if changed else found[1].decode()
 
 

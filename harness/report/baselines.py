@@ -20,6 +20,12 @@ from harness.stats.intervals import spread
 from harness.stats.paired import ALARM, MOST_SEEDS, Pairing, detectable, holm, pairing, seeds_needed
 
 SUBJECT = "ltos"
+_PLACES = 3
+_ACROSS = """Each scenario's first metric, 0 at its floor and 1 at its bound. `IQM`: interquartile
+mean over scenarios and the seeds done at all of them. `P(LToS better)`: the chance that a run of
+LToS scores higher than one of the method, mean over scenarios. Intervals: bootstrap, resampled
+within each scenario."""
+Scores = Float[np.ndarray, "seeds scenarios"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +129,6 @@ def _printed(task: TaskRuns, metric: str, baseline: _Baseline) -> float | None:
 
 def _by_paper(task: TaskRuns, metric: str, method: str) -> dict[str, float]:
     return {e.paper: e.value for e in task.stated(metric, method) if e.value is not None}
-
-
-_PLACES = 3
-_ACROSS = """Each scenario's first metric, 0 at its floor and 1 at its bound. `IQM`: interquartile
-mean over scenarios and the seeds done at all of them. `P(LToS better)`: the chance that a run of
-LToS scores higher than one of the method, mean over scenarios. Intervals: bootstrap, resampled
-within each scenario."""
-Scores = Float[np.ndarray, "seeds scenarios"]
 
 
 def across_scenarios(tasks: Sequence[TaskRuns]) -> list[Block]:

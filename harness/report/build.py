@@ -41,6 +41,33 @@ from harness.results.integrity import Fault, Kind, find_faults
 from harness.stats.decision import CLOSE, MARGIN
 from harness.stats.paired import ALARM, LEAST_PAIRS, POWER
 
+_READING = (
+    """Tables of a metric: a run's final value is the mean of its last ten evaluations. `papers`:
+    what the LToS papers (000, the first version, and 001, the later one) state, in words where they
+    print no number. `mean [95 %]`: over the seeds done, with Student's t interval (one seed has
+    none). `seeds`: done of asked. `rank`: among the learning methods; a range where these seeds do
+    not set them apart. `hops`: how many edges away an agent's information may come from when it
+    acts. `steps/s`: environment steps per second of training, median. Where labels differ in such a
+    figure, it gives one each, in the order of the columns. ↑ higher is better, ↓ lower.""",
+    f"""Against the papers: `match`, the printed number lies in our interval, and our mean within
+    {100 * CLOSE:g} % of the way from floor to bound; `close`, the latter alone; `better`, `worse`,
+    neither. Behind it our mean less theirs. `rank (papers)`: among the methods that the paper
+    prints and that were run.""",
+    f"""Claims: pair by pair, on the seeds that both have. `holds`: the 95 % interval of the
+    advantage lies above zero, and the sign-flip test agrees (one-sided p at most {ALARM:g}). `does
+    not hold`: likewise below {100 * MARGIN:g} % of the way from floor to bound, which is no
+    difference in practice. `undecided`: neither, as always below {LEAST_PAIRS} seeds. In brackets
+    the mean advantage with its interval, and how many seeds would decide it if more were like
+    these.""",
+    f"""LToS against each method: differences seed by seed; the same seed means the same evaluation
+    episodes. `LToS better`: in how many pairs, equal ones counted half. `effect`: mean over
+    standard deviation (Hedges). `p`: sign-flip test, two-sided; Holm's correction is over the
+    table, bold where it leaves at most {ALARM:g}. `detectable`: the least difference that so many
+    pairs show with probability {POWER:g}.""",
+    """How all this is computed, and how often it errs: `docs/statistics.md`.""",
+)
+_LOOKED_FOR = ", ".join(Kind)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -164,33 +191,6 @@ def _references(task: TaskRuns, metric: str) -> list[Block]:
     return [Paragraph(text)] if text else []
 
 
-_READING = (
-    """Tables of a metric: a run's final value is the mean of its last ten evaluations. `papers`:
-    what the LToS papers (000, the first version, and 001, the later one) state, in words where they
-    print no number. `mean [95 %]`: over the seeds done, with Student's t interval (one seed has
-    none). `seeds`: done of asked. `rank`: among the learning methods; a range where these seeds do
-    not set them apart. `hops`: how many edges away an agent's information may come from when it
-    acts. `steps/s`: environment steps per second of training, median. Where labels differ in such a
-    figure, it gives one each, in the order of the columns. ↑ higher is better, ↓ lower.""",
-    f"""Against the papers: `match`, the printed number lies in our interval, and our mean within
-    {100 * CLOSE:g} % of the way from floor to bound; `close`, the latter alone; `better`, `worse`,
-    neither. Behind it our mean less theirs. `rank (papers)`: among the methods that the paper
-    prints and that were run.""",
-    f"""Claims: pair by pair, on the seeds that both have. `holds`: the 95 % interval of the
-    advantage lies above zero, and the sign-flip test agrees (one-sided p at most {ALARM:g}). `does
-    not hold`: likewise below {100 * MARGIN:g} % of the way from floor to bound, which is no
-    difference in practice. `undecided`: neither, as always below {LEAST_PAIRS} seeds. In brackets
-    the mean advantage with its interval, and how many seeds would decide it if more were like
-    these.""",
-    f"""LToS against each method: differences seed by seed; the same seed means the same evaluation
-    episodes. `LToS better`: in how many pairs, equal ones counted half. `effect`: mean over
-    standard deviation (Hedges). `p`: sign-flip test, two-sided; Holm's correction is over the
-    table, bold where it leaves at most {ALARM:g}. `detectable`: the least difference that so many
-    pairs show with probability {POWER:g}.""",
-    """How all this is computed, and how often it errs: `docs/statistics.md`.""",
-)
-
-
 def header(grid: Grid, runs: Sequence[Run], faults: Sequence[Fault]) -> list[Block]:
     """Return what the report is, what makes it, how many runs became what, and how to read it."""
     counts = Counter(run.state for run in runs)
@@ -246,9 +246,6 @@ def _soundness(counts: Mapping[State, int], faults: Sequence[Fault]) -> tuple[st
         number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         return (" ", Strong(f"Integrity: {number} ({kinds}), named at the end."))
     return (f" Integrity: no fault in {counts[State.DONE]} records.",) if counts[State.DONE] else ()
-
-
-_LOOKED_FOR = ", ".join(Kind)
 
 
 def soundness(runs: Sequence[Run], faults: Sequence[Fault]) -> list[Block]:

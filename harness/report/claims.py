@@ -19,6 +19,9 @@ from harness.stats.intervals import mean_interval, rank_ranges
 from harness.stats.paired import MOST_SEEDS
 from harness.stats.rounding import stable_mean
 
+_HEAD = ("claim", "source", "settings", "holds", "does not hold", "undecided")
+_LEAST_ORDER = 3  # an order of two is a coin's toss
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
@@ -127,9 +130,6 @@ def _needed(seeds: int | None, n: int) -> str:
     return f"needs {seeds} seeds" if seeds is not None else f"needs over {MOST_SEEDS} seeds"
 
 
-_HEAD = ("claim", "source", "settings", "holds", "does not hold", "undecided")
-
-
 def claims_table(found: Sequence[Finding]) -> list[Block]:
     """Return the table of claims; nothing where none has been examined."""
     if not found:
@@ -169,9 +169,6 @@ def _column(finding: Finding, decision: Decision) -> str:
     relation = finding.claim.relation
     said = (f"{method} {relation} {', '.join(others)}" for method, others in by_method.items())
     return "; ".join(said) or NOTHING
-
-
-_LEAST_ORDER = 3  # an order of two is a coin's toss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

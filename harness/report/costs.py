@@ -32,6 +32,8 @@ _HEAD = (
 )  # fmt: skip
 _WORKERS = 2
 _MINUTES_FROM_S = 100  # durations are written in minutes from here on
+_FINAL = "Final {metric}: {seeds}; "
+_SIDE = "gray: fixed policies. Points at the same spot stand side by side."
 
 
 def costs_section(runs: Sequence[Run]) -> list[Block]:
@@ -109,10 +111,6 @@ def _learns(run: Run) -> bool:
 def _cpu_s(run: Run) -> float | None:
     cpu_s = None if run.result is None else run.result.provenance.get("cpu_s")
     return None if cpu_s is None else float(cpu_s)
-
-
-_FINAL = "Final {metric}: {seeds}; "
-_SIDE = "gray: fixed policies. Points at the same spot stand side by side."
 
 
 class _Cost(NamedTuple):

@@ -1,4 +1,4 @@
-"""Drawings as parts of one HTML page: bare SVG, shared definitions, a sample per legend line.
+"""A report as one HTML page, its drawings in it: bare SVG, a sample per line of a legend.
 
 matplotlib names glyphs, markers and clips by their content, so that what has the same name in two
 drawings is the same: it is kept once for the page, and no name occurs twice.
@@ -38,6 +38,54 @@ from harness.report.document import (
 _KEY = re.compile(r"((?:curve|point|level)\d+|stated)(?:-.*)?")
 _UNWANTED = {TITLE, LEGEND, "patch_1", "patch_2"}  # the latter: white behind figure and axes
 _SAMPLE_SIZE = (36.0, 11.0)
+EMPTY = "<svg></svg>"  # a drawing that is not there
+_TAGS = {Code: "code", Strong: "strong"}
+_LONG = 24  # characters
+_DRAWING = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
+_SEAL = "<!-- drawings sha256: "
+
+
+def html(document: Document, drawings: Mapping[str, bytes], records: str) -> str:
+    """Write a report as an HTML page, the same bytes for the same report and drawings.
+
+    Args:
+        document: What it says.
+        drawings: By the name of a figure's file, its drawing as SVG; a figure without one is empty.
+        records: The folder of the records, as seen from the page.
+    """
+    environment = Environment(
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {"pieces": _pieces, "groups": _groups, "classes": _classes}
+    style, script = _asset("page.css"), _asset("page.js")
+    page = Page(document, drawings, quote(records))
+    text = environment.get_template("page.html.jinja").render(
+        page=page,
+        style=Markup(style),
+        style_hash=_hash(style),
+        script=Markup(script),
+        script_hash=_hash(script),
+    )
+    return f"{text}{_SEAL}{_drawings_hash(text)} -->\n"
+
+
+def without_drawings(page: str) -> str:
+    """Return a page with empty drawings: machines may differ in how they draw the same data."""
+    return _DRAWING.sub(EMPTY, page.partition(_SEAL)[0])
+
+
+def drawings_are_whole(page: str) -> bool:
+    """Say whether the drawings of a page are as they were when it was written."""
+    return page.partition(_SEAL)[2].startswith(_drawings_hash(page))
+
+
+def _drawings_hash(page: str) -> str:
+    return hashlib.sha256("".join(_DRAWING.findall(page)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +192,6 @@ def _sample(group: Element) -> str:
 
 def _text(element: Element) -> str:
     return ElementTree.tostring(element, encoding="unicode")
-
-
-EMPTY = "<svg></svg>"  # a drawing that is not there
 
 
 class Part(NamedTuple):
@@ -261,55 +306,6 @@ def _anchor(text: str, used: set[str]) -> str:
         name = f"{start}-{n}"
     used.add(name)
     return name
-
-
-_TAGS = {Code: "code", Strong: "strong"}
-_LONG = 24  # characters
-_DRAWING = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
-_SEAL = "<!-- drawings sha256: "
-
-
-def html(document: Document, drawings: Mapping[str, bytes], records: str) -> str:
-    """Write a report as an HTML page, the same bytes for the same report and drawings.
-
-    Args:
-        document: What it says.
-        drawings: By the name of a figure's file, its drawing as SVG; a figure without one is empty.
-        records: The folder of the records, as seen from the page.
-    """
-    environment = Environment(
-        loader=FunctionLoader(_asset),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"pieces": _pieces, "groups": _groups, "classes": _classes}
-    style, script = _asset("page.css"), _asset("page.js")
-    page = Page(document, drawings, quote(records))
-    text = environment.get_template("page.html.jinja").render(
-        page=page,
-        style=Markup(style),
-        style_hash=_hash(style),
-        script=Markup(script),
-        script_hash=_hash(script),
-    )
-    return f"{text}{_SEAL}{_drawings_hash(text)} -->\n"
-
-
-def without_drawings(page: str) -> str:
-    """Return a page with empty drawings: machines may differ in how they draw the same data."""
-    return _DRAWING.sub(EMPTY, page.partition(_SEAL)[0])
-
-
-def drawings_are_whole(page: str) -> bool:
-    """Say whether the drawings of a page are as they were when it was written."""
-    return page.partition(_SEAL)[2].startswith(_drawings_hash(page))
-
-
-def _drawings_hash(page: str) -> str:
-    return hashlib.sha256("".join(_DRAWING.findall(page)).encode()).hexdigest()
 
 
 def _pieces(text: Text) -> list[tuple[str, str]]:

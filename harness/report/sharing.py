@@ -37,6 +37,36 @@ _MAPS = "The maps show it at the steps above them; brighter agents keep more."
 _TRACE = "selfishness"
 _LEAST = (12, 5)  # steps and agents: with fewer there is nothing to see
 _N_MAPS = 6
+_PLACES = 3
+_KEPT = "selfishness"
+_SHARING = """Self weight: the part of its reward an agent keeps; final means over agents, steps and
+evaluation episodes. Agents: the lowest and the highest agent of each run, from the first episode of
+the last evaluation."""
+_SHARING_HEAD = (
+    "method",
+    "label",
+    "self weight: mean [95 %]",
+    "min to max of runs",
+    "sd within a run",
+    "lowest agent of each run",
+    "highest agent of each run",
+    "collapsed",
+)
+_SIZES_HEAD = (
+    "method",
+    "parameters",
+    "floats per edge and step, acting",
+    "learning",
+    "CPU minutes a run",
+    "peak memory [MB]",
+)
+_SAYINGS = (
+    lambda results: count_text(median(results, "method", "parameters")),
+    lambda results: significant(median(results, "method", "floats_execution"), 3),
+    lambda results: significant(median(results, "method", "floats_training"), 3),
+    lambda results: rough(median(results, "provenance", "cpu_s") / 60),
+    lambda results: rough(median(results, "provenance", "peak_memory_mb")),
+)
 
 
 def share_plots(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
@@ -102,31 +132,6 @@ def _map_of(row: Variant) -> AgentMap | None:
     return scenario.agent_map(row.cell.all_options) if issubclass(scenario, HasMap) else None
 
 
-_PLACES = 3
-_KEPT = "selfishness"
-_SHARING = """Self weight: the part of its reward an agent keeps; final means over agents, steps and
-evaluation episodes. Agents: the lowest and the highest agent of each run, from the first episode of
-the last evaluation."""
-_SHARING_HEAD = (
-    "method",
-    "label",
-    "self weight: mean [95 %]",
-    "min to max of runs",
-    "sd within a run",
-    "lowest agent of each run",
-    "highest agent of each run",
-    "collapsed",
-)
-_SIZES_HEAD = (
-    "method",
-    "parameters",
-    "floats per edge and step, acting",
-    "learning",
-    "CPU minutes a run",
-    "peak memory [MB]",
-)
-
-
 def sharing(rows: Sequence[Variant]) -> list[Block]:
     """Return the table of self weights; nothing where no method has learned any."""
     lines: list[tuple[str | Entry, ...]] = []
@@ -176,12 +181,3 @@ def _kept_shares(results: Sequence[RunResult], shares: Sequence[float]) -> list[
         range_text([agent.min() for agent in agents], _PLACES) if agents else NOTHING,
         range_text([agent.max() for agent in agents], _PLACES) if agents else NOTHING,
     ]
-
-
-_SAYINGS = (
-    lambda results: count_text(median(results, "method", "parameters")),
-    lambda results: significant(median(results, "method", "floats_execution"), 3),
-    lambda results: significant(median(results, "method", "floats_training"), 3),
-    lambda results: rough(median(results, "provenance", "cpu_s") / 60),
-    lambda results: rough(median(results, "provenance", "peak_memory_mb")),
-)

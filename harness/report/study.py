@@ -28,6 +28,9 @@ from harness.stats.intervals import summarize
 from harness.stats.rounding import drawn, size_of
 from scenarios import SCENARIOS
 
+_READING = "Seeds: done of asked over all values."
+_CAPTION = "Final values: mean over the seeds, band from their least to their most."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
@@ -161,10 +164,6 @@ def _stated(study: Study, method: str) -> dict[float, Sequence[Published]]:
         for x, cell in study.cells.items()
     }
     return {x: of for x, of in found.items() if of}
-
-
-_READING = "Seeds: done of asked over all values."
-_CAPTION = "Final values: mean over the seeds, band from their least to their most."
 
 
 def study_section(study: Study) -> list[Block]:

@@ -63,16 +63,14 @@ def draw(plot: Plot | AgentPlot) -> bytes:
             # A letter that the font does not have is drawn as a box; pages show names themselves.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             figure.savefig(file, format="svg", metadata=metadata)
-    svg = _GEOMETRY.sub(lambda found: _NUMBER.sub(_four_digits, found[0]), file.getvalue())
+    # Four digits, at most three decimals: a tenth of a point on some hundred. Scales stay.
+    svg = _GEOMETRY.sub(
+        lambda part: _NUMBER.sub(
+            lambda n: n[0] if n[0][:1] == b"s" else b"%.4g" % round(float(n[0]), 3), part[0]
+        ),
+        file.getvalue(),
+    )
     return b"%b%b%b -->\n" % (svg, _SEAL, hashlib.sha256(svg).hexdigest().encode())
-
-
-def _four_digits(number: re.Match[bytes]) -> bytes:
-    """Keep four digits, three decimals of them: a tenth of a point on some hundred points.
-
-    Scales stay as they are.
-    """
-    return number[0] if number[0][:1] == b"s" else b"%.4g" % round(float(number[0]), 3)
 
 
 def _figure(plot: Plot) -> Figure:

@@ -118,7 +118,7 @@ def across_scenarios(tasks: Sequence[TaskRuns]) -> list[Block]:
         first: dict[str, TaskRuns] = {}
         for task in tasks:
             ran = any(row.learns and row.results(label) for row in task.rows)
-            if ran and task.margin(_first_metric(task), 1.0):
+            if ran and task.reference_values.share_of_way(_first_metric(task), 1.0):
                 first.setdefault(task.name, task)
         if len(first) > 1:
             blocks += _normalized_scores([*first.values()], label)

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from scipy.stats import kendalltau
 
 from harness.published.claims import Claim
-from harness.published.numbers import BOUND, Options, Published
+from harness.published.numbers import BOUND, Published
 from harness.report.comparison import papers, range_of_ranks
-from harness.report.document import Block, Entry, Heading, Table, bullets
+from harness.report.document import Block, Bullets, Entry, Heading, Table
 from harness.report.numbers import NOTHING, interval_text, signed
 from harness.report.rows import TaskRuns, Variant, differences, title_of
 from harness.stats.decision import CLOSE, MARGIN, Decision, decide, seeds_to_decide, verdict
@@ -76,44 +76,20 @@ def tally(found: Iterable[Finding], label: str) -> str:
 
 
 def _pairs(task: TaskRuns, label: str, claim: Claim, tasks: Sequence[TaskRuns]) -> Iterator[Pair]:
+    """Yield what the runs say of each pair; a baseline's are elsewhere if its game is another."""
     for method in claim.methods:
         mine = _values(task, method, label, claim)
         for baseline, options in claim.rivals:
-            theirs = _baseline_values(task, tasks, baseline, options, label, claim)
+            there = [p for p in tasks if (p.name, p.options) == (task.name, options)]
+            places = [task] if options == task.options else there
+            found = (_values(place, baseline, label, claim) for place in places)
+            theirs = next(filter(None, found), {})  # seen in several ways: the first
             name = title_of(baseline)
             if options != claim.options:
                 name += f" ({', '.join(f'{key}={value}' for key, value in options.items())})"
             pair = Pair(method=title_of(method), baseline=name)
-            yield _judged(task, claim, pair, differences(mine, theirs))
-
-
-def _baseline_values(
-    task: TaskRuns,
-    tasks: Sequence[TaskRuns],
-    baseline: str,
-    options: Options,
-    label: str,
-    claim: Claim,
-) -> Mapping[int, float]:
-    """Return a baseline's values: here if its game is the same, else where that one was run."""
-    if options == task.options:
-        return _values(task, baseline, label, claim)
-    there = [p for p in tasks if (p.name, p.options) == (task.name, options)]
-    found = (_values(p, baseline, label, claim) for p in there)
-    return next((values for values in found if values), {})  # seen in several ways: the first
-
-
-def _judged(task: TaskRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "pairs"]) -> Pair:
-    if not len(gaps):
-        return pair
-    gaps = task.sign(claim.metric) * gaps
-    margin = task.margin(claim.metric, MARGIN)
-    return replace(
-        pair,
-        decision=decide(claim.relation, gaps, margin, np.random.default_rng(0)),
-        advantage=interval_text(stable_mean(gaps), mean_interval(gaps), task.places(claim.metric)),
-        needed=_needed(seeds_to_decide(claim.relation, gaps, margin), len(gaps)),
-    )
+            gaps = task.sign(claim.metric) * differences(mine, theirs)
+            yield _judged(task, claim, pair, gaps) if len(gaps) else pair
 
 
 def _values(task: TaskRuns, method: str, label: str, claim: Claim) -> Mapping[int, float]:
@@ -121,10 +97,16 @@ def _values(task: TaskRuns, method: str, label: str, claim: Claim) -> Mapping[in
     return row.by_seed(label, claim.metric, claim.when) if row is not None else {}
 
 
-def _needed(seeds: int | None, n: int) -> str:
-    if n < 2:
-        return "needs more seeds"
-    return f"needs {seeds} seeds" if seeds is not None else f"needs over {MOST_SEEDS} seeds"
+def _judged(task: TaskRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "pairs"]) -> Pair:
+    margin = task.reference_values.share_of_way(claim.metric, MARGIN)
+    seeds = seeds_to_decide(claim.relation, gaps, margin)
+    needed = f"{seeds} seeds" if seeds is not None else f"over {MOST_SEEDS} seeds"
+    return replace(
+        pair,
+        decision=decide(claim.relation, gaps, margin, np.random.default_rng(0)),
+        advantage=interval_text(stable_mean(gaps), mean_interval(gaps), task.places(claim.metric)),
+        needed=f"needs {needed if len(gaps) > 1 else 'more seeds'}",
+    )
 
 
 _HEAD = ("claim", "source", "settings", "holds", "does not hold", "undecided")
@@ -221,7 +203,7 @@ def against_the_papers(task: TaskRuns, metric: str) -> list[Block]:
     return [
         Heading(3, f"{metric} against the papers"),
         Table(head=tuple(head), rows=tuple(lines), left=2),
-        *bullets(orders),
+        *([Bullets(tuple(orders))] if orders else []),
     ]
 
 
@@ -252,29 +234,22 @@ def _line(
     for label in task.labels:
         among = matches[entry.paper, label]
         match = next((match for match in among if match.entry.method == entry.method), None)
-        line += (
-            [NOTHING, NOTHING] if match is None else _standing(task, metric, label, match, entry)
+        if match is None:
+            line += [NOTHING, NOTHING]
+            continue
+        values, records = match.row.finals(label, metric), match.row.records(label)
+        said = verdict(
+            values,
+            _value(entry),
+            tolerance=entry.spread,
+            margin=task.reference_values.share_of_way(metric, CLOSE),
+            higher_is_better=task.sign(metric) > 0,
         )
-        if len(among) < 2:
-            line[-1] = NOTHING
+        gap = signed(stable_mean(values) - _value(entry), task.places(metric))
+        ranks = f"{range_of_ranks(match.rank)} ({range_of_ranks(match.papers_rank)})"
+        line.append(Entry(text=f"{said} ({gap})", records=records))
+        line.append(Entry(text=ranks, records=records) if len(among) > 1 else NOTHING)
     return (title_of(entry.method), papers(entries), *line)
-
-
-def _standing(
-    task: TaskRuns, metric: str, label: str, match: _Match, entry: Published
-) -> tuple[Entry, Entry]:
-    values = match.row.finals(label, metric)
-    said = verdict(
-        values,
-        _value(entry),
-        tolerance=entry.spread,
-        margin=task.margin(metric, CLOSE),
-        higher_is_better=task.sign(metric) > 0,
-    )
-    gap = signed(stable_mean(values) - _value(entry), task.places(metric))
-    ranks = f"{range_of_ranks(match.rank)} ({range_of_ranks(match.papers_rank)})"
-    records = match.row.records(label)
-    return Entry(text=f"{said} ({gap})", records=records), Entry(text=ranks, records=records)
 
 
 def _order(task: TaskRuns, metric: str, paper: str, label: str, matches: Sequence[_Match]) -> str:

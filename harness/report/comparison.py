@@ -15,6 +15,17 @@ from harness.stats.intervals import summarize
 _ABSENT = {State.DONE: "without this metric", State.MISSING: "not run"}
 
 
+def _speed(results: Sequence[RunResult]) -> str:
+    speeds = sorted(r.provenance["steps_per_s"] for r in results if r.provenance["steps_per_s"])
+    return rough(speeds[len(speeds) // 2]) if speeds else NOTHING
+
+
+_ONCE: dict[str, Callable[[Sequence[RunResult]], str]] = {  # columns that no metric changes
+    "hops": lambda results: "/".join(map(str, sorted({r.method["hops"] for r in results}))),
+    "steps/s": _speed,
+}
+
+
 def comparison(task: TaskRuns, metric: str, *, whole: bool) -> Table:
     """Return the table of one metric.
 
@@ -42,9 +53,9 @@ def comparison(task: TaskRuns, metric: str, *, whole: bool) -> Table:
             rank = ranks.get((label, row.title), "")
             line.append(Entry(text=rank, records=row.records(label) if rank else ()))
         if whole:
-            line += [each_label(row, task.labels, say) for say in (_hops, _speed)]
+            line += [each_label(row, task.labels, say) for say in _ONCE.values()]
         body.append(tuple(line))
-    head += ["hops", "steps/s"] if whole else []
+    head += _ONCE if whole else []
     return Table(head=tuple(head), rows=tuple(body), left=2)
 
 
@@ -111,12 +122,3 @@ def _outcome(task: TaskRuns, row: Variant, label: str, metric: str) -> list[str 
             text=seeds + (f" ({', '.join(faults)})" if faults else ""), records=records, notes=notes
         ),
     ]
-
-
-def _hops(results: Sequence[RunResult]) -> str:
-    return "/".join(str(n) for n in sorted({result.method["hops"] for result in results}))
-
-
-def _speed(results: Sequence[RunResult]) -> str:
-    speeds = sorted(r.provenance["steps_per_s"] for r in results if r.provenance["steps_per_s"])
-    return rough(speeds[len(speeds) // 2]) if speeds else NOTHING

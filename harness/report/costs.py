@@ -1,27 +1,29 @@
-"""The section on what the grid costs: spent so far, where the time goes, and what is to come."""
+"""What methods cost: sizes and figures at a task; over the grid, time spent and time to come."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from harness.plotting.plot import Plot, Scale
-from harness.report.curves import level_of, median, point_of, seeds_of
+from harness.plotting.plot import Plot, Point, Scale
+from harness.report.comparison import each_label
+from harness.report.curves import level_of, name_of, seeds_of
 from harness.report.document import (
     Block,
     Entry,
+    Figure,
     Heading,
-    NamedPlot,
     Paragraph,
     Table,
     file_name,
     prose,
 )
-from harness.report.numbers import NOTHING, number
+from harness.report.numbers import NOTHING, count_text, number, rough, significant
 from harness.report.rows import Variant, labels, title_of
 from harness.results.cost import Costs, duration
 from harness.results.index import Run, State
-from harness.stats.rounding import stable
+from harness.results.result import RunResult
+from harness.stats.rounding import drawn, size_of, stable
 from methods import METHODS
 from scenarios import SCENARIOS
 
@@ -117,7 +119,7 @@ _COSTS: tuple[tuple[str, str, str, Scale, str], ...] = (  # file, title, x axis,
 )
 
 
-def cost_plots(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
+def cost_plots(task: str, rows: Sequence[Variant]) -> tuple[Figure, ...]:
     """Return, per label, the figures of the methods as they are over what they take.
 
     They show the scenario's first headline metric, and only costs that differ between methods.
@@ -130,7 +132,7 @@ def cost_plots(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
         levels = tuple(level_of(row, label, metric) for row in done if not row.learns)
         for name, title, xlabel, xscale, over in _COSTS:
             spans = [(row, *_span(row, label, name)) for row in learners]
-            points = [point_of(row, label, metric, x, most) for row, x, most in spans]
+            points = [_point(row, label, metric, x, most) for row, x, most in spans]
             shown = tuple(point for point in points if point.x > 0 or xscale != "log")
             if len({(point.x, point.x_most) for point in shown}) < 2:
                 continue
@@ -146,7 +148,7 @@ def cost_plots(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
             )
             seeds = seeds_of(((row, label) for row in learners), "line")
             caption = f"Final {metric}: {seeds}; over {over}; {_SIDE}"
-            found.append(NamedPlot(file_name(task, label, name), caption, plot))
+            found.append(Figure(file_name(task, label, name), caption, plot))
     return tuple(found)
 
 
@@ -154,7 +156,56 @@ def _span(row: Variant, label: str, cost: str) -> tuple[float, float]:
     """Return what a method takes, and its most: floats while acting and learning, or CPU hours."""
     results = row.results(label)
     if cost == "hours":
-        hours = median(results, "provenance", "cpu_s") / 3600
+        hours = _median(results, "provenance", "cpu_s") / 3600
         return hours, hours
     acting, learning = (f"floats_{phase}" for phase in ("execution", "training"))
-    return median(results, "method", acting), median(results, "method", learning)
+    return _median(results, "method", acting), _median(results, "method", learning)
+
+
+def _point(row: Variant, label: str, metric: str, x: float, x_most: float) -> Point:
+    """Put the final values of a variant beside what it takes."""
+    finals = row.finals(label, metric)
+    mean, least, most = (drawn(f(finals), size_of(finals)) for f in (np.mean, np.min, np.max))
+    return Point(
+        name=name_of(row, label),
+        method=row.cell.method,
+        x=drawn(x),
+        x_most=drawn(x_most),
+        mean=mean,
+        least=least,
+        most=most,
+    )
+
+
+_SIZES: dict[str, Callable[[Sequence[RunResult]], str]] = {
+    "parameters": lambda results: count_text(_median(results, "method", "parameters")),
+    "floats per edge and step, acting": lambda results: significant(
+        _median(results, "method", "floats_execution"), 3
+    ),
+    "learning": lambda results: significant(_median(results, "method", "floats_training"), 3),
+    "CPU minutes a run": lambda results: rough(_median(results, "provenance", "cpu_s") / 60),
+    "peak memory [MB]": lambda results: rough(_median(results, "provenance", "peak_memory_mb")),
+}
+
+
+def sizes(rows: Sequence[Variant]) -> list[Block]:
+    """Return the table of sizes and costs; nothing where nothing has been run."""
+    columns = labels(rows)
+    lines: list[tuple[str | Entry, ...]] = [
+        (row.title, *(each_label(row, columns, say) for say in _SIZES.values()))
+        for row in rows
+        if any(row.results(label) for label in columns)
+    ]
+    if not lines:
+        return []
+    order = f" Where labels differ: {' / '.join(columns)}." if len(columns) > 1 else ""
+    return [
+        Heading(3, "Size, communication and cost"),
+        Paragraph(f"Medians over the runs.{order}"),
+        Table(head=("method", *_SIZES), rows=tuple(lines)),
+    ]
+
+
+def _median(results: Sequence[RunResult], part: str, key: str) -> float:
+    """Return the median of what runs record beside their curves."""
+    return float(np.median([getattr(result, part)[key] for result in results]))

@@ -56,12 +56,12 @@ def write_report(
         OSError: The folder cannot be written.
     """
     shown = _figures(report) if set(formats) - {Format.MARKDOWN} else _figures(report, main=True)
-    drawings = {block.figure.file: draw(block.figure.plot) for block in shown}
+    drawings = {block.file: draw(block.plot) for block in shown}
     written = [
         write_text(_page(report, reports, f), _text(report, reports, f, drawings)) for f in formats
     ]
     for folder, figures in _folders(report, reports, formats).items():
-        files = {block.figure.file: drawings[block.figure.file] for block in figures}
+        files = {block.file: drawings[block.file] for block in figures}
         written += write_figures(folder, files)
     return written
 
@@ -87,7 +87,7 @@ def check_report(
     for f in formats:
         differences += _text_difference(_page(report, reports, f), _text(report, reports, f, {}))
     for folder, figures in _folders(report, reports, formats).items():
-        digests = {block.figure.file: block.figure.plot.digest for block in figures}
+        digests = {block.file: block.plot.digest for block in figures}
         differences += figure_differences(folder, digests, "results")
     return differences
 

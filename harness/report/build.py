@@ -121,10 +121,8 @@ def section(task: TaskRuns, found: Sequence[Finding], *, main: bool) -> list[Blo
         found: What they say of the papers' claims.
         main: Whether it stands for its scenario.
     """
-    blocks: list[Block] = [
-        Heading(2, task.task),
-        Paragraph(sentence(SCENARIOS[task.name].description)),
-    ]
+    description = sentence(SCENARIOS[task.name].description)
+    blocks: list[Block] = [Heading(2, task.task), Paragraph(description)]
     for n, (metric, info) in enumerate(task.headline.items()):
         blocks += [
             Heading(3, f"{metric} {'↑' if info.higher_is_better else '↓'} ({info.unit})"),
@@ -148,18 +146,13 @@ def section(task: TaskRuns, found: Sequence[Finding], *, main: bool) -> list[Blo
 
 def _references(task: TaskRuns, metric: str) -> list[Block]:
     """Return bound and floor, and where in the papers the table's figures come from."""
-    floor, bound, places = (
-        task.reference_values.floor,
-        task.reference_values.bound,
-        task.places(metric),
-    )
-    stated = papers(task.stated(metric, BOUND))
-    said = []
-    if metric in bound:
+    known, places, said = task.reference_values, task.places(metric), []
+    if metric in known.bound:
+        stated = papers(task.stated(metric, BOUND))
         papers_too = f" (papers: {stated})" if stated else ""
-        said.append(f"bound {number(bound[metric], places)}{papers_too}")
-    if metric in floor:
-        said.append(f"floor {number(floor[metric], places)}")
+        said.append(f"bound {number(known.bound[metric], places)}{papers_too}")
+    if metric in known.floor:
+        said.append(f"floor {number(known.floor[metric], places)}")
     here = (metric, task.options)
     found = sources([e for e in task.published if (e.metric, e.options) == here])
     text = " ".join(filter(None, [sentence(", ".join(said)) if said else "", found]))

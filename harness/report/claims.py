@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -28,15 +28,14 @@ class Pair:
         method: The method that the claim speaks of.
         baseline: The other, with the options of its scenario where these differ.
         decision: What the runs say; None where a method of the pair has no runs.
-        advantage: How much better the method is, with its interval.
-        needed: How many seeds would decide what is undecided.
+        figures: How much better the method is, unless the claim holds, with its interval, and how
+            many seeds would decide what is undecided.
     """
 
     method: str
     baseline: str
-    decision: Decision | None = None
-    advantage: str = ""
-    needed: str = ""
+    decision: Decision | None
+    figures: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +79,16 @@ def _pairs(task: TaskRuns, label: str, claim: Claim, tasks: Sequence[TaskRuns]) 
     for method in claim.methods:
         mine = _values(task, method, label, claim)
         for baseline, options in claim.rivals:
-            there = [p for p in tasks if (p.name, p.options) == (task.name, options)]
-            places = [task] if options == task.options else there
-            found = (_values(place, baseline, label, claim) for place in places)
+            elsewhere = [t for t in tasks if (t.name, t.options) == (task.name, options)]
+            where = [task] if options == task.options else elsewhere
+            found = (_values(one, baseline, label, claim) for one in where)
             theirs = next(filter(None, found), {})  # seen in several ways: the first
             name = title_of(baseline)
             if options != claim.options:
                 name += f" ({', '.join(f'{key}={value}' for key, value in options.items())})"
-            pair = Pair(method=title_of(method), baseline=name)
             gaps = task.sign(claim.metric) * differences(mine, theirs)
-            yield _judged(task, claim, pair, gaps) if len(gaps) else pair
+            decision, figures = _judged(task, claim, gaps) if len(gaps) else (None, "not run")
+            yield Pair(method=title_of(method), baseline=name, decision=decision, figures=figures)
 
 
 def _values(task: TaskRuns, method: str, label: str, claim: Claim) -> Mapping[int, float]:
@@ -97,16 +96,17 @@ def _values(task: TaskRuns, method: str, label: str, claim: Claim) -> Mapping[in
     return row.by_seed(label, claim.metric, claim.when) if row is not None else {}
 
 
-def _judged(task: TaskRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "pairs"]) -> Pair:
+def _judged(task: TaskRuns, claim: Claim, gaps: Float[np.ndarray, "pairs"]) -> tuple[Decision, str]:
     margin = task.reference_values.share_of_way(claim.metric, MARGIN)
+    decision = decide(claim.relation, gaps, margin, np.random.default_rng(0))
+    if decision is Decision.HOLDS:
+        return decision, ""
+    advantage = interval_text(stable_mean(gaps), mean_interval(gaps), task.places(claim.metric))
+    if decision is Decision.FAILS:
+        return decision, advantage
     seeds = seeds_to_decide(claim.relation, gaps, margin)
     needed = f"{seeds} seeds" if seeds is not None else f"over {MOST_SEEDS} seeds"
-    return replace(
-        pair,
-        decision=decide(claim.relation, gaps, margin, np.random.default_rng(0)),
-        advantage=interval_text(stable_mean(gaps), mean_interval(gaps), task.places(claim.metric)),
-        needed=f"needs {needed if len(gaps) > 1 else 'more seeds'}",
-    )
+    return decision, f"{advantage}, needs {needed if len(gaps) > 1 else 'more seeds'}"
 
 
 _HEAD = ("claim", "source", "settings", "holds", "does not hold", "undecided")
@@ -139,15 +139,9 @@ def _column(finding: Finding, decision: Decision) -> str:
     """
     by_method: dict[str, list[str]] = {}
     for pair in finding.pairs:
-        if pair.decision is decision:
-            details = {
-                Decision.HOLDS: "",
-                Decision.FAILS: f" ({pair.advantage})",
-                Decision.UNDECIDED: f" ({pair.advantage}, {pair.needed})",
-            }
-            by_method.setdefault(pair.method, []).append(pair.baseline + details[decision])
-        elif pair.decision is None and decision is Decision.UNDECIDED:
-            by_method.setdefault(pair.method, []).append(f"{pair.baseline} (not run)")
+        if (pair.decision or Decision.UNDECIDED) is decision:
+            figures = f" ({pair.figures})" if pair.figures else ""
+            by_method.setdefault(pair.method, []).append(pair.baseline + figures)
     relation = finding.claim.relation
     said = (f"{method} {relation} {', '.join(others)}" for method, others in by_method.items())
     return "; ".join(said) or NOTHING

@@ -15,17 +15,6 @@ from harness.stats.intervals import summarize
 _ABSENT = {State.DONE: "without this metric", State.MISSING: "not run"}
 
 
-def _speed(results: Sequence[RunResult]) -> str:
-    speeds = sorted(r.provenance["steps_per_s"] for r in results if r.provenance["steps_per_s"])
-    return rough(speeds[len(speeds) // 2]) if speeds else NOTHING
-
-
-_ONCE: dict[str, Callable[[Sequence[RunResult]], str]] = {  # columns that no metric changes
-    "hops": lambda results: "/".join(map(str, sorted({r.method["hops"] for r in results}))),
-    "steps/s": _speed,
-}
-
-
 def comparison(task: TaskRuns, metric: str, *, whole: bool) -> Table:
     """Return the table of one metric.
 
@@ -122,3 +111,14 @@ def _outcome(task: TaskRuns, row: Variant, label: str, metric: str) -> list[str 
             text=seeds + (f" ({', '.join(faults)})" if faults else ""), records=records, notes=notes
         ),
     ]
+
+
+def _speed(results: Sequence[RunResult]) -> str:
+    speeds = sorted(r.provenance["steps_per_s"] for r in results if r.provenance["steps_per_s"])
+    return rough(speeds[len(speeds) // 2]) if speeds else NOTHING
+
+
+_ONCE: dict[str, Callable[[Sequence[RunResult]], str]] = {  # columns that no metric changes
+    "hops": lambda results: "/".join(map(str, sorted({r.method["hops"] for r in results}))),
+    "steps/s": _speed,
+}

@@ -131,8 +131,7 @@ def cost_plots(task: str, rows: Sequence[Variant]) -> tuple[Figure, ...]:
         learners = [row for row in done if row.learns and row.plain]
         levels = tuple(level_of(row, label, metric) for row in done if not row.learns)
         for name, title, xlabel, xscale, over in _COSTS:
-            spans = [(row, *_span(row, label, name)) for row in learners]
-            points = [_point(row, label, metric, x, most) for row, x, most in spans]
+            points = [_point(row, label, metric, name) for row in learners]
             shown = tuple(point for point in points if point.x > 0 or xscale != "log")
             if len({(point.x, point.x_most) for point in shown}) < 2:
                 continue
@@ -152,19 +151,14 @@ def cost_plots(task: str, rows: Sequence[Variant]) -> tuple[Figure, ...]:
     return tuple(found)
 
 
-def _span(row: Variant, label: str, cost: str) -> tuple[float, float]:
-    """Return what a method takes, and its most: floats while acting and learning, or CPU hours."""
-    results = row.results(label)
+def _point(row: Variant, label: str, metric: str, cost: str) -> Point:
+    """Put final values over what they take: floats sent, acting and learning, or CPU hours."""
+    results, finals = row.results(label), row.finals(label, metric)
     if cost == "hours":
-        hours = _median(results, "provenance", "cpu_s") / 3600
-        return hours, hours
-    acting, learning = (f"floats_{phase}" for phase in ("execution", "training"))
-    return _median(results, "method", acting), _median(results, "method", learning)
-
-
-def _point(row: Variant, label: str, metric: str, x: float, x_most: float) -> Point:
-    """Put the final values of a variant beside what it takes."""
-    finals = row.finals(label, metric)
+        x = x_most = _median(results, "provenance", "cpu_s") / 3600
+    else:
+        x = _median(results, "method", "floats_execution")
+        x_most = _median(results, "method", "floats_training")
     mean, least, most = (drawn(f(finals), size_of(finals)) for f in (np.mean, np.min, np.max))
     return Point(
         name=name_of(row, label),

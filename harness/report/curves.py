@@ -120,14 +120,15 @@ def _levels(rows: Sequence[Variant], label: str, metric: str) -> tuple[Level, ..
     What a logarithmic axis has no place for is left out.
     """
     found = [level_of(row, label, metric) for row in rows if not row.learns]
-    for row in rows[:1]:
-        published, options = load_published(row.cell.scenario), row.cell.game_options
+    if rows:
+        cell = rows[0].cell
+        stated = find_published(load_published(cell.scenario), BOUND, metric, cell.game_options)
         found += [
             Level(name=f"papers' bound: {entry.shown}", value=entry.value)
-            for entry in find_published(published, BOUND, metric, options)
+            for entry in stated
             if entry.value is not None
         ]
-        if SCENARIOS[row.cell.scenario].metric_info[metric].log:
+        if SCENARIOS[cell.scenario].metric_info[metric].log:
             found = [level for level in found if level.value > 0]
     return tuple(dict.fromkeys(found))  # tables and figures of a paper may state the same bound
 

@@ -120,7 +120,7 @@ class Part(NamedTuple):
 
     Attributes:
         kind: What it is.
-        content: The block; the named plots of figures; the numbers of notes with the notes.
+        content: The block; the figures; the numbers of notes with the notes.
         name: The anchor of a heading; of a table, what it is about.
     """
 
@@ -173,11 +173,6 @@ class Page:
         for part in self.parts:
             for n, note in part.content if part.kind == "notes" else ():
                 self._notes.setdefault(note.name, []).append(n)
-
-    @property
-    def contents(self) -> list[Part]:
-        """The headings to jump to."""
-        return [p for p in self.parts if p.kind == "heading" and p.content.level == 2]
 
     @property
     def shared(self) -> Markup:

@@ -465,8 +465,8 @@ BUGS = (
     Bug(
         "claims read every metric as if more were better",
         "harness/report/claims.py",
-        "gaps = task.sign(claim.metric) * gaps",
-        "gaps = gaps * 1",
+        "gaps = task.sign(claim.metric) * differences(mine, theirs)",
+        "gaps = differences(mine, theirs)",
         "tests/harness/report/test_report_comparisons.py",
     ),
     Bug(

@@ -1,13 +1,8 @@
-"""A report as one HTML page, its drawings in it: bare SVG, a sample per line of a legend.
-
-matplotlib names glyphs, markers and clips by their content, so that what has the same name in two
-drawings is the same: it is kept once for the page, and no name occurs twice.
-"""
+"""A report as one HTML page, with drawings that share what they can."""
 
 import base64
 import hashlib
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -28,16 +23,12 @@ from harness.report.document import (
     Entry,
     Figure,
     Heading,
-    NamedPlot,
     Notes,
     Strong,
     Table,
     Text,
 )
 
-_KEY = re.compile(r"((?:curve|point|level)\d+|stated)(?:-.*)?")
-_UNWANTED = {TITLE, LEGEND, "patch_1", "patch_2"}  # the latter: white behind figure and axes
-_SAMPLE_SIZE = (36.0, 11.0)
 EMPTY = "<svg></svg>"  # a drawing that is not there
 _TAGS = {Code: "code", Strong: "strong"}
 _LONG = 24  # characters
@@ -88,6 +79,68 @@ def _drawings_hash(page: str) -> str:
     return hashlib.sha256("".join(_DRAWING.findall(page)).encode()).hexdigest()
 
 
+def _hash(text: str) -> str:
+    """Return what a content security policy says of a script or style that may be used."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return Markup(f"'sha256-{base64.b64encode(digest).decode()}'")
+
+
+def _asset(name: str) -> str:
+    return (resources.files("harness.report") / name).read_text(encoding="utf-8")
+
+
+def _pieces(text: Text) -> list[tuple[str, str]]:
+    """Return the pieces of a text, each with its tag; none where it is plain."""
+    parts = [text] if isinstance(text, str) else text
+    return [("", p) if isinstance(p, str) else (_TAGS[type(p)], p.text) for p in parts]
+
+
+def _groups(table: Table) -> Iterator[list[list[Entry]]]:
+    """Yield rows that stay together: one whose first cell is empty belongs to the one above."""
+    group: list[list[Entry]] = []
+    for row in table.rows:
+        entries = [cell if isinstance(cell, Entry) else Entry(text=cell) for cell in row]
+        if group and entries[0].text:
+            yield group
+            group = []
+        group.append(entries)
+    if group:
+        yield group
+
+
+def _classes(table: Table) -> list[str]:
+    """Return what each column is: numbers, text, or text so long that it needs room."""
+    longest = [max(map(len, column), default=0) for column in table.columns]
+    text = ["text long" if length > _LONG else "text" for length in longest]
+    return text[: table.left] + [""] * len(text[table.left :])
+
+
+class Part(NamedTuple):
+    """A part of the page: a block, or figures that follow each other.
+
+    Attributes:
+        kind: What it is.
+        content: The block; the figures; the numbers of notes with the notes.
+        name: The anchor of a heading; of a table, what it is about.
+    """
+
+    kind: str
+    content: Any
+    name: str = ""
+
+
+class RecordSet(NamedTuple):
+    """Records that a number sums up: a list that the number opens.
+
+    Attributes:
+        name: Its id on the page.
+        variants: Per variant at a task, the addresses and names of its records.
+    """
+
+    name: str
+    variants: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """A drawing without its title and legend, which the page writes itself.
@@ -102,8 +155,91 @@ class Drawing:
     samples: Mapping[str, str]
 
 
+class Page:
+    """The page of a report; gathers what stands once at its end while the template goes along.
+
+    Args:
+        document: What the report says.
+        drawings: By the name of a figure's file, its drawing.
+        records: Address of the folder of records.
+    """
+
+    def __init__(self, document: Document, drawings: Mapping[str, bytes], records: str) -> None:
+        self.title = document.name
+        self.parts = tuple(_parts(document))
+        self._drawings, self._svg, self._records = Drawings(), drawings, records
+        self._sets: dict[tuple[str, ...], RecordSet] = {}
+        self._notes: dict[str, list[int]] = {}
+        for part in self.parts:
+            for n, note in part.content if part.kind == "notes" else ():
+                self._notes.setdefault(note.name, []).append(n)
+
+    @property
+    def shared(self) -> Markup:
+        """Definitions that the drawings asked for so far refer to."""
+        return Markup(self._drawings.shared)
+
+    @property
+    def sets(self) -> list[RecordSet]:
+        """The sets of records asked for so far."""
+        return [*self._sets.values()]
+
+    def drawing(self, figure: Figure) -> Drawing:
+        """Return a figure's drawing, ready for the page."""
+        if figure.file not in self._svg:
+            return Drawing(EMPTY, {entry.key: EMPTY for entry in figure.plot.legend})
+        return self._drawings.add(figure.plot, self._svg[figure.file])
+
+    def address(self, record: str) -> str:
+        """Return where a cell's record lies."""
+        return f"{self._records}/{quote(record, safe='/=,')}.json"
+
+    def set_of(self, records: tuple[str, ...]) -> RecordSet:
+        """Return the set of these records."""
+        if records not in self._sets:
+            variants = [
+                (variant, [(self.address(record), record.rpartition("/")[2]) for record in found])
+                for variant, found in groupby(records, key=lambda record: record.rpartition("/")[0])
+            ]
+            self._sets[records] = RecordSet(f"records-{len(self._sets)}", variants)
+        return self._sets[records]
+
+    def numbers(self, entry: Entry) -> list[int]:
+        """Return the numbers of the notes that speak of an entry."""
+        return [n for name in entry.notes for n in self._notes.get(name, ())]
+
+
+def _parts(document: Document) -> Iterator[Part]:
+    used, about, number = set[str](), ["", ""], count(1)
+    for kind, found in groupby(document.blocks, key=lambda block: type(block).__name__.lower()):
+        if kind == "figure":
+            yield Part("figures", [*found])
+            continue
+        for block in found:
+            name = ": ".join(filter(None, about))
+            if isinstance(block, Heading):
+                about = [about[0], block.text] if block.level > 2 else [block.text, ""]
+                start = "-".join(["at", *re.findall(r"[a-z0-9]+", block.text.lower())])
+                names = (start if n == 1 else f"{start}-{n}" for n in count(1))
+                name = next(name for name in names if name not in used)
+                used.add(name)
+            if isinstance(block, Notes):
+                yield Part(kind, [(next(number), note) for note in block.items])
+            else:
+                yield Part(kind, block, name)
+
+
+_KEY = re.compile(r"((?:curve|point|level)\d+|stated)(?:-.*)?")
+_UNWANTED = {TITLE, LEGEND, "patch_1", "patch_2"}  # the latter: white behind figure and axes
+_SAMPLE_SIZE = (36.0, 11.0)
+
+
 class Drawings:
-    """Prepares the drawings of a page and gathers what they share."""
+    """Prepares the drawings of a page and gathers what they share.
+
+    matplotlib names glyphs, markers and clips by their content, so that what has the same name in
+    two drawings is the same: it is kept once for the page, and no name occurs twice.
+    """
 
     def __init__(self) -> None:
         self._shared: dict[str, str] = {}
@@ -128,24 +264,18 @@ class Drawings:
             for name, group in groups.items()
             if name.startswith(SAMPLE)
         }
-        return Drawing(_text(_axes(groups["figure_1"], plot)), samples)
-
-
-def _axes(figure: Element, plot: Plot | AgentPlot) -> Element:
-    left, top, width, height = axes_box(plot)
-    drawing = Element(
-        "svg",
-        {
+        left, top, width, height = axes_box(plot)
+        attributes = {
             "viewBox": f"{left:g} {top:g} {width:g} {height:g}",
             "role": "img",
             "aria-label": plot.title,
             # What matplotlib says in a style sheet, which would win over every other attribute.
             "stroke-linejoin": "round",
             "stroke-linecap": "butt",
-        },
-    )
-    drawing.extend(_bare(figure))
-    return drawing
+        }
+        drawing = Element("svg", attributes)
+        drawing.extend(_bare(groups["figure_1"]))
+        return Drawing(_text(drawing), samples)
 
 
 def _simplify(element: Element) -> None:
@@ -192,153 +322,3 @@ def _sample(group: Element) -> str:
 
 def _text(element: Element) -> str:
     return ElementTree.tostring(element, encoding="unicode")
-
-
-class Part(NamedTuple):
-    """A part of the page: a block, or figures that follow each other.
-
-    Attributes:
-        kind: What it is.
-        content: The block; the named plots of figures; the numbers of notes with the notes.
-        name: The anchor of a heading; of a table, what it is about.
-    """
-
-    kind: str
-    content: Any
-    name: str = ""
-
-
-class RecordSet(NamedTuple):
-    """Records that a number sums up: a list that the number opens.
-
-    Attributes:
-        name: Its id on the page.
-        variants: Per variant at a task, the addresses and names of its records.
-    """
-
-    name: str
-    variants: Sequence[tuple[str, Sequence[tuple[str, str]]]]
-
-
-class Page:
-    """The page of a report; gathers what stands once at its end while the template goes along.
-
-    Args:
-        document: What the report says.
-        drawings: By the name of a figure's file, its drawing.
-        records: Address of the folder of records.
-    """
-
-    def __init__(self, document: Document, drawings: Mapping[str, bytes], records: str) -> None:
-        self.title = document.name
-        self.parts = tuple(_parts(document))
-        self._drawings, self._svg, self._records = Drawings(), drawings, records
-        self._sets: dict[tuple[str, ...], RecordSet] = {}
-        self._notes = defaultdict[str, list[int]](list)
-        for part in self.parts:
-            for n, note in part.content if part.kind == "notes" else ():
-                self._notes[note.name].append(n)
-
-    @property
-    def contents(self) -> list[Part]:
-        """The headings to jump to."""
-        return [p for p in self.parts if p.kind == "heading" and p.content.level == 2]
-
-    @property
-    def shared(self) -> Markup:
-        """Definitions that the drawings asked for so far refer to."""
-        return Markup(self._drawings.shared)
-
-    @property
-    def sets(self) -> list[RecordSet]:
-        """The sets of records asked for so far."""
-        return [*self._sets.values()]
-
-    def drawing(self, figure: NamedPlot) -> Drawing:
-        """Return a figure's drawing, ready for the page."""
-        if figure.file not in self._svg:
-            return Drawing(EMPTY, {entry.key: EMPTY for entry in figure.plot.legend})
-        return self._drawings.add(figure.plot, self._svg[figure.file])
-
-    def address(self, record: str) -> str:
-        """Return where a cell's record lies."""
-        return f"{self._records}/{quote(record, safe='/=,')}.json"
-
-    def set_of(self, records: tuple[str, ...]) -> RecordSet:
-        """Return the set of these records."""
-        if records not in self._sets:
-            parts = [(*record.rpartition("/")[::2], self.address(record)) for record in records]
-            variants = [
-                (variant, [(address, seed) for _, seed, address in found])
-                for variant, found in groupby(parts, key=lambda part: part[0])
-            ]
-            self._sets[records] = RecordSet(f"records-{len(self._sets)}", variants)
-        return self._sets[records]
-
-    def numbers(self, entry: Entry) -> list[int]:
-        """Return the numbers of the notes that speak of an entry."""
-        return [n for name in entry.notes if name in self._notes for n in self._notes[name]]
-
-
-def _parts(document: Document) -> Iterator[Part]:
-    used, about, number = set[str](), ["", ""], count(1)
-    for kind, found in groupby(document.blocks, key=lambda block: type(block).__name__.lower()):
-        if kind == "figure":
-            yield Part("figures", [b.figure for b in found if isinstance(b, Figure)])
-            continue
-        for block in found:
-            name = ": ".join(filter(None, about))
-            if isinstance(block, Heading):
-                about = [about[0], block.text] if block.level > 2 else [block.text, ""]
-                name = _anchor(block.text, used)
-            if isinstance(block, Notes):
-                yield Part(kind, [(next(number), note) for note in block.items])
-            else:
-                yield Part(kind, block, name)
-
-
-def _anchor(text: str, used: set[str]) -> str:
-    """Return a name for a heading that no other one has."""
-    name = start = "-".join(["at", *re.findall(r"[a-z0-9]+", text.lower())])
-    for n in count(2):
-        if name not in used:
-            break
-        name = f"{start}-{n}"
-    used.add(name)
-    return name
-
-
-def _pieces(text: Text) -> list[tuple[str, str]]:
-    """Return the pieces of a text, each with its tag; none where it is plain."""
-    parts = [text] if isinstance(text, str) else text
-    return [("", p) if isinstance(p, str) else (_TAGS[type(p)], p.text) for p in parts]
-
-
-def _groups(table: Table) -> Iterator[list[list[Entry]]]:
-    """Yield rows that stay together: one whose first cell is empty belongs to the one above."""
-    group: list[list[Entry]] = []
-    for row in table.rows:
-        entries = [cell if isinstance(cell, Entry) else Entry(text=cell) for cell in row]
-        if group and entries[0].text:
-            yield group
-            group = []
-        group.append(entries)
-    if group:
-        yield group
-
-
-def _classes(table: Table) -> list[str]:
-    """Return what each column is: numbers, text, or text so long that it needs room."""
-    longest = [max(map(len, column), default=0) for column in table.columns]
-    text = ["text long" if length > _LONG else "text" for length in longest]
-    return text[: table.left] + [""] * len(text[table.left :])
-
-
-def _hash(text: str) -> str:
-    """Return what a content security policy says of a script or style that may be used."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return Markup(f"'sha256-{base64.b64encode(digest).decode()}'")
-
-
-def _asset(name: str) -> str:
-    return (resources.files("harness.report") / name).read_text(encoding="utf-8")

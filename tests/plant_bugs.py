@@ -458,8 +458,8 @@ BUGS = (
     Bug(
         "the bootstrap mixes scenarios",
         "harness/stats/aggregate.py",
-        "_interval([*scores.T], _iqm_of_samples",
-        "_interval([scores.ravel()], _iqm_of_samples",
+        "        [*scores.T],\n",
+        "        [scores.ravel()],\n",
         "tests/harness/stats/test_aggregate.py",
     ),
     Bug(

@@ -113,18 +113,14 @@ def load_result(path: Path) -> RunResult:
         cell["budget"] = Budget(**cell["budget"])
         for key in ("options", "fields"):
             cell[key] = frozen(cell[key])
-        _check_figures(path, record)
+        if not record["curve"]:
+            raise DamagedResult(f"{path}: holds no evaluation")
+        try:
+            json.dumps(record, allow_nan=False)
+        except ValueError:
+            raise DamagedResult(f"{path}: holds a figure that is not finite (NaN)") from None
         return RunResult(cell=Cell(**cell), **{**record, "curve": tuple(record["curve"])})
     except (OSError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
         raise DamagedResult(f"{path}: not the record of a run ({error})") from error
     except json.JSONDecodeError as error:
         raise DamagedResult(f"{path}: not readable as JSON ({error})") from error
-
-
-def _check_figures(path: Path, record: Mapping[str, Any]) -> None:
-    if not record["curve"]:
-        raise DamagedResult(f"{path}: holds no evaluation")
-    try:
-        json.dumps(record, allow_nan=False)
-    except ValueError:
-        raise DamagedResult(f"{path}: holds a figure that is not finite (NaN)") from None

@@ -66,6 +66,92 @@ def draw(plot: Plot | AgentPlot) -> bytes:
     return svg + _SEAL % hashlib.sha256(svg).hexdigest().encode()
 
 
+def stored_digest(path: Path) -> str | None:
+    """Return the hash of the data that a figure shows.
+
+    None when the file is not one of ours; nothing when it was changed since it was drawn.
+    """
+    content = path.read_bytes()
+    drawing, mark, seal = content.rpartition(_SEAL[:20])  # texts become comments, too
+    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", content)
+    if found is None:
+        return None
+    changed = mark and mark + seal != _SEAL % hashlib.sha256(drawing).hexdigest().encode()
+    return "" if changed else found[1].decode()
+
+
+def axes_box(plot: Plot | AgentPlot) -> tuple[float, float, float, float]:
+    """Return where a drawing has its axes with their labels: left, top, width, height."""
+    if not isinstance(plot, Plot):
+        head = _TITLE_LINE * len(_title(plot)) * _POINTS
+        return 0.0, head, _SIZE[0] * _POINTS, _SIZE[1] * _POINTS - head
+    top = _top(plot) - _TITLE_GAP
+    height = _TITLE_GAP + _axes_height(plot) + _BOTTOM
+    return 0.0, top * _POINTS, (_LEFT + _WIDTH + 0.1) * _POINTS, height * _POINTS
+
+
+Dash = tuple[float, ...]  # lengths of strokes and gaps, empty for a solid line
+
+_DASHES: dict[str, Dash] = {
+    "solid": (),
+    "dashed": (5, 2),
+    "dotted": (1.2, 1.5),
+    "dashdot": (6, 2, 1.2, 2),
+}
+_LEVEL_DASHES: tuple[Dash, ...] = ((8, 3), (3, 3), (8, 3, 2, 3), (14, 6), (1.5, 4))
+_METHODS = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
+    "ltos": ("#D55E00", "solid", "o"),
+    "fixed_ltos": ("#E69F00", "dashed", "s"),
+    "dgn": ("#0072B2", "solid", "^"),
+    "dqn": ("#56B4E9", "dashed", "v"),
+    "joint_dqn": ("#009E73", "solid", "D"),
+    "coco_q": ("#CC79A7", "solid", "P"),
+    "qmix": ("#009E73", "dashed", "X"),
+    "vdn": ("#009E73", "dotted", "p"),
+    "consenet": ("#000000", "dashed", "<"),
+    "neurcomm": ("#000000", "solid", ">"),
+    "ia2c": ("#000000", "dotted", "h"),
+    "ip": ("#CC79A7", "dashed", "*"),
+    "lio": ("#B8A800", "solid", "d"),
+    "ippo": ("#7A5195", "dashed", "H"),
+    "mappo": ("#7A5195", "solid", "8"),
+    "team_dqn": ("#56B4E9", "dotted", "1"),
+    "team_dgn": ("#0072B2", "dotted", "2"),
+    "inequity_dqn": ("#56B4E9", "dashdot", "3"),
+    "inequity_dgn": ("#0072B2", "dashdot", "4"),
+    BOUND: ("#555555", "dashed", "D"),
+}
+_SPARE = ("#7F7F7F", "dashdot", "x")  # a method that is not ours: told apart by its legend
+_SWEEP = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#B8A800")
+_SWEEP_MARKERS = "osD^vP<>Xp*"
+
+
+class LineStyle(NamedTuple):
+    """Color, dash and marker, as matplotlib knows them."""
+
+    color: str
+    dash: tuple[int, Dash]
+    marker: str
+
+
+def method_style(method: str) -> LineStyle:
+    """Return a method's style, the same in every figure."""
+    color, dash, marker = _METHODS.get(method, _SPARE)
+    return LineStyle(color, (0, _DASHES[dash]), marker)
+
+
+def sweep_style(n: int) -> LineStyle:
+    """Return the style of the n-th variant of a method."""
+    dashes = tuple(_DASHES.values())
+    marker = _SWEEP_MARKERS[n % len(_SWEEP_MARKERS)]
+    return LineStyle(_SWEEP[n % len(_SWEEP)], (0, dashes[n % len(dashes)]), marker)
+
+
+def level_style(n: int) -> LineStyle:
+    """Return the style of the n-th fixed policy, a gray line without markers."""
+    return LineStyle("#555555", (0, _LEVEL_DASHES[n % len(_LEVEL_DASHES)]), "")
+
+
 def _four_digits(number: re.Match[bytes]) -> bytes:
     """Keep four digits, three decimals of them: a tenth of a point on some hundred points.
 
@@ -103,30 +189,6 @@ def _figure(plot: Plot) -> Figure:
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
     return figure
-
-
-def stored_digest(path: Path) -> str | None:
-    """Return the hash of the data that a figure shows.
-
-    None when the file is not one of ours; nothing when it was changed since it was drawn.
-    """
-    content = path.read_bytes()
-    drawing, mark, seal = content.rpartition(_SEAL[:20])  # texts become comments, too
-    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", content)
-    if found is None:
-        return None
-    changed = mark and mark + seal != _SEAL % hashlib.sha256(drawing).hexdigest().encode()
-    return "" if changed else found[1].decode()
-
-
-def axes_box(plot: Plot | AgentPlot) -> tuple[float, float, float, float]:
-    """Return where a drawing has its axes with their labels: left, top, width, height."""
-    if not isinstance(plot, Plot):
-        head = _TITLE_LINE * len(_title(plot)) * _POINTS
-        return 0.0, head, _SIZE[0] * _POINTS, _SIZE[1] * _POINTS - head
-    top = _top(plot) - _TITLE_GAP
-    height = _TITLE_GAP + _axes_height(plot) + _BOTTOM
-    return 0.0, top * _POINTS, (_LEFT + _WIDTH + 0.1) * _POINTS, height * _POINTS
 
 
 def _title(plot: Plot | AgentPlot) -> list[str]:
@@ -255,14 +317,7 @@ _MAP_COLORS = "cividis"  # as in pictures of episodes: the brighter, the more
 def _agent_figure(plot: AgentPlot) -> Figure:
     figure = Figure(figsize=_SIZE)
     wide = (*_LINES[:2], _LINES[2] if plot.shown else 0.85, _LINES[3])
-    _draw_lines(figure.add_axes(wide), plot)
-    if plot.shown:
-        _draw_maps(figure, plot)
-    figure.suptitle("\n".join(_title(plot)), x=0.01, ha="left", fontsize=10.8, gid=TITLE)
-    return figure
-
-
-def _draw_lines(axes: Axes, plot: AgentPlot) -> None:
+    axes = figure.add_axes(wide)
     values = np.array(plot.values)
     kinds = list(dict.fromkeys(sorted(plot.kinds, key=plot.kinds.count)))
     for kind, color in zip(kinds, cycle(_COLORS), strict=False):
@@ -279,6 +334,10 @@ def _draw_lines(axes: Axes, plot: AgentPlot) -> None:
         loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(kinds), frameon=False,
         handlelength=1.2, columnspacing=1.0, borderaxespad=0.2,
     )  # fmt: skip
+    if plot.shown:
+        _draw_maps(figure, plot)
+    figure.suptitle("\n".join(_title(plot)), x=0.01, ha="left", fontsize=10.8, gid=TITLE)
+    return figure
 
 
 def _draw_maps(figure: Figure, plot: AgentPlot) -> None:
@@ -303,65 +362,3 @@ def _draw_maps(figure: Figure, plot: AgentPlot) -> None:
         axes.set_title(f"step {step}", fontsize=8.0, pad=2)
     bar = figure.colorbar(ScalarMappable(scale, _MAP_COLORS), cax=figure.add_axes(_BAR))
     bar.ax.tick_params(labelsize=7.0, length=2)
-
-
-Dash = tuple[float, ...]  # lengths of strokes and gaps, empty for a solid line
-
-_DASHES: dict[str, Dash] = {
-    "solid": (),
-    "dashed": (5, 2),
-    "dotted": (1.2, 1.5),
-    "dashdot": (6, 2, 1.2, 2),
-}
-_LEVEL_DASHES: tuple[Dash, ...] = ((8, 3), (3, 3), (8, 3, 2, 3), (14, 6), (1.5, 4))
-_METHODS = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
-    "ltos": ("#D55E00", "solid", "o"),
-    "fixed_ltos": ("#E69F00", "dashed", "s"),
-    "dgn": ("#0072B2", "solid", "^"),
-    "dqn": ("#56B4E9", "dashed", "v"),
-    "joint_dqn": ("#009E73", "solid", "D"),
-    "coco_q": ("#CC79A7", "solid", "P"),
-    "qmix": ("#009E73", "dashed", "X"),
-    "vdn": ("#009E73", "dotted", "p"),
-    "consenet": ("#000000", "dashed", "<"),
-    "neurcomm": ("#000000", "solid", ">"),
-    "ia2c": ("#000000", "dotted", "h"),
-    "ip": ("#CC79A7", "dashed", "*"),
-    "lio": ("#B8A800", "solid", "d"),
-    "ippo": ("#7A5195", "dashed", "H"),
-    "mappo": ("#7A5195", "solid", "8"),
-    "team_dqn": ("#56B4E9", "dotted", "1"),
-    "team_dgn": ("#0072B2", "dotted", "2"),
-    "inequity_dqn": ("#56B4E9", "dashdot", "3"),
-    "inequity_dgn": ("#0072B2", "dashdot", "4"),
-    BOUND: ("#555555", "dashed", "D"),
-}
-_SPARE = ("#7F7F7F", "dashdot", "x")  # a method that is not ours: told apart by its legend
-_SWEEP = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#B8A800")
-_SWEEP_MARKERS = "osD^vP<>Xp*"
-
-
-class LineStyle(NamedTuple):
-    """Color, dash and marker, as matplotlib knows them."""
-
-    color: str
-    dash: tuple[int, Dash]
-    marker: str
-
-
-def method_style(method: str) -> LineStyle:
-    """Return a method's style, the same in every figure."""
-    color, dash, marker = _METHODS.get(method, _SPARE)
-    return LineStyle(color, (0, _DASHES[dash]), marker)
-
-
-def sweep_style(n: int) -> LineStyle:
-    """Return the style of the n-th variant of a method."""
-    dashes = tuple(_DASHES.values())
-    marker = _SWEEP_MARKERS[n % len(_SWEEP_MARKERS)]
-    return LineStyle(_SWEEP[n % len(_SWEEP)], (0, dashes[n % len(dashes)]), marker)
-
-
-def level_style(n: int) -> LineStyle:
-    """Return the style of the n-th fixed policy, a gray line without markers."""
-    return LineStyle("#555555", (0, _LEVEL_DASHES[n % len(_LEVEL_DASHES)]), "")

@@ -100,23 +100,22 @@ def compare(before: Path, after: Path, share: float) -> Comparison:
             "such as results and old/results"
         )
     adjusted = iter(holm([t_test_p(m.gaps) for m in matches if m.gaps.any()]))
-    changes = [
-        Change(
-            where=m.where,
-            metric=m.metric,
-            n=len(m.gaps),
-            differing=m.differing,
-            before=float(m.before.mean()),
-            after=float(m.after.mean()),
-            interval=mean_interval(m.gaps),
-            margin=m.margin,
-            outcome=_outcome(m, next(adjusted) if m.gaps.any() else 1.0),
-        )
-        for m in matches
-    ]
     names = [{f"{where}/seed={n}" for where in x for n in x[where]} for x in (first, second)]
     return Comparison(
-        changes=tuple(changes),
+        changes=tuple(
+            Change(
+                where=m.where,
+                metric=m.metric,
+                n=len(m.gaps),
+                differing=m.differing,
+                before=float(m.before.mean()),
+                after=float(m.after.mean()),
+                interval=mean_interval(m.gaps),
+                margin=m.margin,
+                outcome=_outcome(m, next(adjusted) if m.gaps.any() else 1.0),
+            )
+            for m in matches
+        ),
         lost=tuple(sorted(names[0] - names[1])),
         new=tuple(sorted(names[1] - names[0])),
     )

@@ -46,6 +46,14 @@ def code_state(source: Path) -> tuple[str | None, bool | None]:
     return commit, changes != ""
 
 
+def installed_version(package: str) -> str | None:
+    """Return the version of an installed package; None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _git(source: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
@@ -58,11 +66,3 @@ def _git(source: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def installed_version(package: str) -> str | None:
-    """Return the version of an installed package; None if it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

@@ -18,7 +18,6 @@ from harness.results.index import (
     load_runs,
     written_fields,
 )
-from harness.results.result import result_path
 from support import recorded
 
 
@@ -68,7 +67,7 @@ def test_a_run_with_another_fingerprint_is_stale_and_gives_no_figures(tmp_path):
 def test_a_result_filed_under_another_seed_is_stale(tmp_path):
     cell, other = recorded.cell(seed=0), recorded.cell(seed=1)
     path = recorded.result(cell).save(tmp_path / "trial")
-    path.rename(result_path(tmp_path / "trial", other))
+    path.rename(CellFiles.of(tmp_path / "trial", other).result)
 
     assert state(other, tmp_path).state is State.STALE
 

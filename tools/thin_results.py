@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.results.files import write_bytes
+from harness.results.files import CellFiles, write_bytes
 from harness.results.index import list_results
-from harness.results.result import RunResult, load_result, result_path, thin_traces
+from harness.results.result import RunResult, load_result, thin_traces
 
 
 def main(folder: Path) -> None:
@@ -37,7 +37,7 @@ def thin(path: Path, result: RunResult) -> None:
     if thinned == {"traces": result.traces, "trace_every": result.trace_every}:
         return
     grid = path.parents[2]  # its folder has <task>/<variant>/seed=<n>.json
-    if result_path(grid, result.cell) != path:
+    if CellFiles.of(grid, result.cell).result != path:
         raise RuntimeError(f"{path}: its cell is called {result.cell.id}")
     old, wanted = path.read_bytes(), replace(result, **thinned)
     wanted.save(grid)

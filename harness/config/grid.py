@@ -52,7 +52,10 @@ def load_grid(name_or_path: str | Path) -> Grid:
         ConfigurationError: There is no such grid, or the file is wrong; the message names file,
             key and what would be right.
     """
-    path = _grid_path(str(name_or_path))
+    name, shipped = str(name_or_path), shipped_grids()
+    if name not in shipped and not name.endswith(".toml"):
+        raise ConfigurationError(f"--grid {name}: no such grid; {nearest(name, shipped)}")
+    path = shipped.get(name) or Path(name)
     file = checked(GridFile, read_toml(path, str(path)), str(path))
     sources, tasks = dict[Cell, str](), _Tasks()
     for index, sweep in enumerate(file.sweep):
@@ -67,10 +70,7 @@ def load_grid(name_or_path: str | Path) -> Grid:
     if not sources:
         raise ConfigurationError(f"{path}: no method can play any of the scenarios: no cells")
     return Grid(
-        name=path.stem,
-        description=file.description,
-        tuning=file.tuning,
-        cells=tuple(sources),
+        name=path.stem, description=file.description, tuning=file.tuning, cells=tuple(sources)
     )
 
 
@@ -281,12 +281,3 @@ def _checked_variant(
                 f"{config.policy!r}; {nearest(config.policy, policies)}"
             )
     return named, METHODS[method].unsuitable(task.built.spec, config)
-
-
-def _grid_path(name: str) -> Path:
-    shipped = shipped_grids()
-    if name in shipped:
-        return shipped[name]
-    if name.endswith(".toml"):
-        return Path(name)
-    raise ConfigurationError(f"--grid {name}: no such grid; {nearest(name, shipped)}")

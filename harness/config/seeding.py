@@ -41,10 +41,6 @@ def method_rngs(seed: int) -> Rngs:
     )
 
 
-def _torch_stream(seed: int, purpose: Purpose) -> torch.Generator:
-    return torch.Generator().manual_seed(int(stream(seed, purpose).integers(2**63)))
-
-
 def seeds_text(seeds: Iterable[int]) -> str:
     """Write seeds for people: ``seed 7`` or ``seeds 0-4, 7``."""
     spans: list[list[int]] = []
@@ -55,3 +51,7 @@ def seeds_text(seeds: Iterable[int]) -> str:
             spans.append([seed])
     word = "seed" if sum(map(len, spans)) == 1 else "seeds"
     return f"{word} {', '.join('-'.join(map(str, dict.fromkeys((s[0], s[-1])))) for s in spans)}"
+
+
+def _torch_stream(seed: int, purpose: Purpose) -> torch.Generator:
+    return torch.Generator().manual_seed(int(stream(seed, purpose).integers(2**63)))

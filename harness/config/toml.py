@@ -1,7 +1,6 @@
 """What files of settings have in common: TOML, checked; errors name file, key and remedy."""
 
 import tomllib
-from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import GenericAlias
@@ -57,7 +56,17 @@ def checked(kind: type[T] | GenericAlias, content: Any, name: str) -> T:
         return adapter.validate_python(content)
     except ValidationError as error:
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        raise ConfigurationError(f"{name}: {_explained(first, kind)}") from None
+        loc, said = first["loc"], first["msg"].removeprefix("Value error, ")
+        key = key_text(*loc)
+        if first["type"] == "extra_forbidden":
+            said = f"{key}: unknown key; {nearest(str(loc[-1]), _keys(kind, loc))}"
+        elif first["type"] == "missing":
+            said = f"{key}: missing"
+        elif first["type"] == "value_error":  # ours: it says all
+            said = f"{key}: {said}" if key else said
+        else:
+            said = f"{key or 'entry'}: {first['msg']}, not {first['input']!r}"
+        raise ConfigurationError(f"{name}: {said}") from None
 
 
 def key_text(*parts: str | int) -> str:
@@ -71,17 +80,6 @@ def key_text(*parts: str | int) -> str:
 def frozen(value: Any) -> Any:
     """Turn lists into tuples, so that a value can be part of a cell."""
     return tuple(map(frozen, value)) if isinstance(value, list) else value
-
-
-def _explained(error: Mapping[str, Any], kind: Any) -> str:
-    key = key_text(*error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {nearest(str(error['loc'][-1]), _keys(kind, error['loc']))}"
-    if error["type"] == "missing":
-        return f"{key}: missing"
-    if error["type"] == "value_error":  # ours: it says all
-        return ": ".join(filter(None, [key, error["msg"].removeprefix("Value error, ")]))
-    return f"{key or 'entry'}: {error['msg']}, not {error['input']!r}"
 
 
 def _keys(kind: Any, loc: tuple[str | int, ...]) -> list[str]:

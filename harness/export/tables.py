@@ -57,7 +57,21 @@ def run_frame(runs: Sequence[Run]) -> pd.DataFrame:
         ``id``, what the cell is, ``state`` and ``reason``; of a done one ``fingerprint``, what
         the method is, ``config`` as JSON, cost, where it comes from, and ``final_<metric>``.
     """
-    rows = [_row(run) for run in runs]
+    rows = []
+    for run in runs:
+        row = {name: getattr(run.cell, name) for name in ("id", *_CELL)}
+        row |= {"state": str(run.state), "reason": run.reason}
+        if (result := run.result) is not None:
+            packages = result.provenance.get("packages", {})
+            row |= {
+                "fingerprint": result.fingerprint,
+                "config": json.dumps(result.config, sort_keys=True),
+                **result.method,
+                **{name: result.provenance.get(name) for name in (*_COSTS, *_ORIGINS)},
+                **{f"version_{name}": packages.get(name) for name in _PACKAGES},
+                **{f"final_{name}": result.final(name) for name in result.curve[-1]["metrics"]},
+            }
+        rows.append(row)
     finals = sorted({name for row in rows for name in row if name.startswith("final_")})
     versions = [f"version_{name}" for name in _PACKAGES]
     known = ["fingerprint", *_FACTS, "config", *_COSTS, *_ORIGINS, *versions]
@@ -135,24 +149,6 @@ def marl_eval_tree(
         notes |= dict.fromkeys(f"{name}: cut, {cut}" for cut in cuts)
         tree[name] = even
     return tree, tuple(notes)
-
-
-def _row(run: Run) -> dict[str, Any]:
-    cell, result = run.cell, run.result
-    row = {name: getattr(cell, name) for name in ("id", *_CELL)}
-    row |= {"state": str(run.state), "reason": run.reason}
-    if result is None:
-        return row
-    packages = result.provenance.get("packages", {})
-    return {
-        **row,
-        "fingerprint": result.fingerprint,
-        "config": json.dumps(result.config, sort_keys=True),
-        **result.method,
-        **{name: result.provenance.get(name) for name in (*_COSTS, *_ORIGINS)},
-        **{f"version_{name}": packages.get(name) for name in _PACKAGES},
-        **{f"final_{name}": result.final(name) for name in result.curve[-1]["metrics"]},
-    }
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

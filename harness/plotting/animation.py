@@ -38,7 +38,9 @@ def png(picture: Picture, episode: Episode, title: str, t: int) -> bytes:
 def gif(picture: Picture, episode: Episode, title: str, steps: Iterable[int], fps: float) -> bytes:
     """Draw steps as an animated GIF that starts over without end."""
     frames = [Image.fromarray(_drawn(picture, episode, title, t, "gif")[:, :, :3]) for t in steps]
-    palette = _palette(frames)
+    few = [frames[i] for i in np.linspace(0, len(frames) - 1, 4).astype(int)]
+    colors = np.concatenate([np.asarray(frame) for frame in few])
+    palette = Image.fromarray(colors).quantize(COLORS, method=Image.Quantize.FASTOCTREE)
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [round(1000 / fps)] * (len(frames) - 1) + [round(1000 * LAST_FRAME_S)]
     file = BytesIO()
@@ -66,13 +68,3 @@ def _drawn(picture: Picture, episode: Episode, title: str, t: int, kind: str) ->
         picture.draw(body, episode, t)
         canvas.draw()  # type: ignore[no-untyped-call]
         return np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-
-
-def _palette(frames: Sequence[Image.Image]) -> Image.Image:
-    """Return an image with the colors of a few frames from start to end."""
-    few = [frames[i] for i in np.linspace(0, len(frames) - 1, 4).astype(int)]
-    width, height = few[0].size
-    tall = Image.new("RGB", (width, height * len(few)))
-    for n, frame in enumerate(few):
-        tall.paste(frame, (0, n * height))
-    return tall.quantize(COLORS, method=Image.Quantize.FASTOCTREE)

@@ -9,8 +9,9 @@ import hashlib
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
-from harness.plotting.plot import AgentPlot, LegendEntry, Plot, Scale
+from harness.plotting.plot import AgentPlot, LegendEntry, Plot
 from harness.published.numbers import BOUND
 
 LEGEND, TITLE, SAMPLE = "legend", "title", "sample-"  # names of parts inside a drawing
@@ -54,9 +55,7 @@ _SEAL = b"<!-- drawing sha256: "
 def draw(plot: Plot | AgentPlot) -> bytes:
     """Draw a plot as SVG."""
     with matplotlib.style.context(["default", SETTINGS]):
-        figure = _figure(plot) if isinstance(plot, Plot) else agent_figure(plot)
-        if not isinstance(plot, Plot):
-            figure.suptitle("\n".join(_title(plot)), x=0.01, ha="left", fontsize=10.8, gid=TITLE)
+        figure = _figure(plot) if isinstance(plot, Plot) else _agent_figure(plot)
         file = BytesIO()
         metadata = {"Date": None, "Identifier": f"sha256:{plot.digest}", "Title": plot.title}
         with warnings.catch_warnings():
@@ -71,26 +70,6 @@ def draw(plot: Plot | AgentPlot) -> bytes:
         file.getvalue(),
     )
     return b"%b%b%b -->\n" % (svg, _SEAL, hashlib.sha256(svg).hexdigest().encode())
-
-
-def _figure(plot: Plot) -> Figure:
-    width, height = _LEFT + _WIDTH + _LEGEND_WIDTH, _BOTTOM + _axes_height(plot) + _top(plot)
-    figure = Figure(figsize=(width, height))
-    axes = figure.add_axes(
-        (_LEFT / width, _BOTTOM / height, _WIDTH / width, _axes_height(plot) / height)
-    )
-    _scale(axes, plot)
-    _legend(axes, plot.legend, draw_marks(axes, plot))
-    axes.autoscale_view()
-    if plot.ticks:
-        axes.set_xticks(plot.ticks, [f"{tick:g}" for tick in plot.ticks])
-    axes.set_title("\n".join(_title(plot)), loc="left", gid=TITLE)
-    axes.set_xlabel(plot.xlabel)
-    axes.set_ylabel(plot.ylabel)
-    axes.yaxis.set_label_coords(-0.14, 0.5)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    return figure
 
 
 def stored_digest(path: Path) -> str | None:
@@ -111,10 +90,111 @@ def axes_box(plot: Plot | AgentPlot) -> tuple[float, float, float, float]:
     """Return where a drawing has its axes with their labels: left, top, width, height."""
     if not isinstance(plot, Plot):
         head = _TITLE_LINE * len(_title(plot)) * _POINTS
-        return 0.0, head, SIZE[0] * _POINTS, SIZE[1] * _POINTS - head
+        return 0.0, head, _SIZE[0] * _POINTS, _SIZE[1] * _POINTS - head
     top = _top(plot) - _TITLE_GAP
     height = _TITLE_GAP + _axes_height(plot) + _BOTTOM
     return 0.0, top * _POINTS, (_LEFT + _WIDTH + 0.1) * _POINTS, height * _POINTS
+
+
+Dash = tuple[float, ...]  # lengths of strokes and gaps, empty for a solid line
+
+_DASHES: dict[str, Dash] = {
+    "solid": (),
+    "dashed": (5, 2),
+    "dotted": (1.2, 1.5),
+    "dashdot": (6, 2, 1.2, 2),
+}
+_LEVEL_DASHES: tuple[Dash, ...] = ((8, 3), (3, 3), (8, 3, 2, 3), (14, 6), (1.5, 4))
+_METHODS = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
+    "ltos": ("#D55E00", "solid", "o"),
+    "fixed_ltos": ("#E69F00", "dashed", "s"),
+    "dgn": ("#0072B2", "solid", "^"),
+    "dqn": ("#56B4E9", "dashed", "v"),
+    "joint_dqn": ("#009E73", "solid", "D"),
+    "coco_q": ("#CC79A7", "solid", "P"),
+    "qmix": ("#009E73", "dashed", "X"),
+    "vdn": ("#009E73", "dotted", "p"),
+    "consenet": ("#000000", "dashed", "<"),
+    "neurcomm": ("#000000", "solid", ">"),
+    "ia2c": ("#000000", "dotted", "h"),
+    "ip": ("#CC79A7", "dashed", "*"),
+    "lio": ("#B8A800", "solid", "d"),
+    "ippo": ("#7A5195", "dashed", "H"),
+    "mappo": ("#7A5195", "solid", "8"),
+    "team_dqn": ("#56B4E9", "dotted", "1"),
+    "team_dgn": ("#0072B2", "dotted", "2"),
+    "inequity_dqn": ("#56B4E9", "dashdot", "3"),
+    "inequity_dgn": ("#0072B2", "dashdot", "4"),
+    BOUND: ("#555555", "dashed", "D"),
+}
+_SPARE = ("#7F7F7F", "dashdot", "x")  # a method that is not ours: told apart by its legend
+_SWEEP = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#B8A800")
+_SWEEP_MARKERS = "osD^vP<>Xp*"
+
+
+class LineStyle(NamedTuple):
+    """Color, dash and marker, as matplotlib knows them."""
+
+    color: str
+    dash: tuple[int, Dash]
+    marker: str
+
+
+def method_style(method: str) -> LineStyle:
+    """Return a method's style, the same in every figure."""
+    color, dash, marker = _METHODS.get(method, _SPARE)
+    return LineStyle(color, (0, _DASHES[dash]), marker)
+
+
+def sweep_style(n: int) -> LineStyle:
+    """Return the style of the n-th variant of a method."""
+    dashes = tuple(_DASHES.values())
+    marker = _SWEEP_MARKERS[n % len(_SWEEP_MARKERS)]
+    return LineStyle(_SWEEP[n % len(_SWEEP)], (0, dashes[n % len(dashes)]), marker)
+
+
+def level_style(n: int) -> LineStyle:
+    """Return the style of the n-th fixed policy, a gray line without markers."""
+    return LineStyle("#555555", (0, _LEVEL_DASHES[n % len(_LEVEL_DASHES)]), "")
+
+
+def _four_digits(number: re.Match[bytes]) -> bytes:
+    """Keep four digits, three decimals of them: a tenth of a point on some hundred points.
+
+    Scales stay as they are.
+    """
+    return number[0] if number[0][:1] == b"s" else b"%.4g" % round(float(number[0]), 3)
+
+
+def _figure(plot: Plot) -> Figure:
+    width, height = _LEFT + _WIDTH + _LEGEND_WIDTH, _BOTTOM + _axes_height(plot) + _top(plot)
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes(
+        (_LEFT / width, _BOTTOM / height, _WIDTH / width, _axes_height(plot) / height)
+    )
+    if plot.yscale != "linear":
+        axes.set_yscale(plot.yscale)
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:,g}")  # figures, not powers of ten
+        axes.yaxis.set_minor_formatter(lambda y, _: f"{y:,g}" if f"{y:e}"[0] in "25" else "")
+        axes.tick_params(axis="y", which="minor", labelsize=7.0)
+    if plot.xscale != "linear":
+        axes.set_xscale(plot.xscale, **({"linscale": 0.4} if plot.xscale == "symlog" else {}))
+        axes.xaxis.set_major_formatter(lambda x, _: f"{x:,g}")
+        axes.margins(x=0.12)
+    shown = dict[str, Artist]()  # by the key of its line in the legend
+    for draw_marks in (_draw_curves, _draw_points, _draw_levels, _draw_stated):
+        shown |= draw_marks(axes, plot)
+    _legend(axes, plot.legend, shown)
+    axes.autoscale_view()
+    if plot.ticks:
+        axes.set_xticks(plot.ticks, [f"{tick:g}" for tick in plot.ticks])
+    axes.set_title("\n".join(_title(plot)), loc="left", gid=TITLE)
+    axes.set_xlabel(plot.xlabel)
+    axes.set_ylabel(plot.ylabel)
+    axes.yaxis.set_label_coords(-0.14, 0.5)
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure
 
 
 def _title(plot: Plot | AgentPlot) -> list[str]:
@@ -129,29 +209,6 @@ def _top(plot: Plot) -> float:
     return _TITLE_GAP + _TITLE_LINE * len(_title(plot))
 
 
-def log_axis(axes: Axes, scale: Scale = "log") -> None:
-    """Give axes a logarithmic y axis with figures on it, not powers of ten."""
-    axes.set_yscale(scale)
-    axes.yaxis.set_major_formatter(lambda y, _: f"{y:,g}")
-    axes.yaxis.set_minor_formatter(_first_digits)
-    axes.tick_params(axis="y", which="minor", labelsize=7.0)
-
-
-def _scale(axes: Axes, plot: Plot) -> None:
-    if plot.yscale != "linear":
-        log_axis(axes, plot.yscale)
-    if plot.xscale == "linear":
-        return
-    axes.set_xscale(plot.xscale, **({"linscale": 0.4} if plot.xscale == "symlog" else {}))
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,g}")
-    axes.margins(x=0.12)
-
-
-def _first_digits(y: float, _: object) -> str:
-    """Label 2 and 5 between powers of ten."""
-    return f"{y:,g}" if f"{y:e}"[0] in "25" else ""
-
-
 def _legend(axes: Axes, entries: tuple[LegendEntry, ...], shown: Mapping[str, Artist]) -> None:
     legend = axes.legend(
         [shown[entry.key] for entry in entries],
@@ -164,33 +221,16 @@ def _legend(axes: Axes, entries: tuple[LegendEntry, ...], shown: Mapping[str, Ar
     )
     legend.set_gid(LEGEND)
     for text, entry in zip(legend.get_texts(), entries, strict=True):
-        text.set_text(_short(entry.name))  # afterwards: a legend drops names that begin with "_"
+        name, fits = entry.name, len(entry.name) <= _NAME_LENGTH
+        # Afterwards: a legend drops names that begin with "_".
+        text.set_text(name if fits else f"{name[: _NAME_LENGTH - 1]}…")
     for handle, entry in zip(legend.legend_handles, entries, strict=True):
         if handle is not None:
             handle.set_gid(f"{SAMPLE}{entry.key}")
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"
-
-
 _HOLLOW: Mapping[str, Any] = {"linestyle": "", "markerfacecolor": "none", "markersize": 8}
-_STEP = 7.0 / 72  # [inch]: so far apart stand points that would hide each other
-
-
-def draw_marks(axes: Axes, plot: Plot) -> dict[str, Artist]:
-    """Draw all that a plot shows.
-
-    Returns:
-        By the key of its line in the legend, what the legend is to show of it.
-    """
-    kinds: tuple[Callable[[Axes, Plot], dict[str, Artist]], ...] = (
-        _draw_curves,
-        _draw_points,
-        _draw_levels,
-        _draw_stated,
-    )
-    return {key: artist for draw in kinds for key, artist in draw(axes, plot).items()}
+_STEP = 7.0 / _POINTS  # [inch]: so far apart stand points that would hide each other
 
 
 def _draw_curves(axes: Axes, plot: Plot) -> dict[str, Artist]:
@@ -271,7 +311,7 @@ def _draw_stated(axes: Axes, plot: Plot) -> dict[str, Artist]:
     return {"stated": Line2D([], [], marker="o", color="black", **_HOLLOW)} if plot.stated else {}
 
 
-SIZE = (7.92, 3.4)  # [inch], as wide as figures of curves
+_SIZE = (7.92, 3.4)  # [inch], as wide as figures of curves
 _LINES = (0.09, 0.15, 0.40, 0.68)  # left, bottom, width, height, in parts of the figure
 _MAPS = (0.54, 0.12, 0.38, 0.73)
 _BAR = (0.945, 0.2, 0.012, 0.58)
@@ -280,20 +320,13 @@ _COLORS = ("#0072B2", "#E69F00", "#D55E00", "#009E73")  # Okabe and Ito's
 _MAP_COLORS = "cividis"  # as in pictures of episodes: the brighter, the more
 
 
-def agent_figure(plot: AgentPlot) -> Figure:
-    """Draw an agent plot."""
-    figure = Figure(figsize=SIZE)
+def _agent_figure(plot: AgentPlot) -> Figure:
+    figure = Figure(figsize=_SIZE)
     wide = (*_LINES[:2], _LINES[2] if plot.shown else 0.85, _LINES[3])
-    _draw_lines(figure.add_axes(wide), plot)
-    if plot.shown:
-        _draw_maps(figure, plot)
-    return figure
-
-
-def _draw_lines(axes: Axes, plot: AgentPlot) -> None:
+    axes = figure.add_axes(wide)
     values = np.array(plot.values)
     kinds = list(dict.fromkeys(sorted(plot.kinds, key=plot.kinds.count)))
-    for kind, color in zip(kinds, _cycled(_COLORS, len(kinds)), strict=True):
+    for kind, color in zip(kinds, cycle(_COLORS), strict=False):
         members = [i for i, found in enumerate(plot.kinds) if found == kind]
         looks: dict[str, Any] = {"color": color, "drawstyle": "steps-post"}
         axes.plot(plot.steps, values[:, members], linewidth=0.6, alpha=0.45, **looks)
@@ -307,11 +340,16 @@ def _draw_lines(axes: Axes, plot: AgentPlot) -> None:
         loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(kinds), frameon=False,
         handlelength=1.2, columnspacing=1.0, borderaxespad=0.2,
     )  # fmt: skip
+    if plot.shown:
+        _draw_maps(figure, plot)
+    figure.suptitle("\n".join(_title(plot)), x=0.01, ha="left", fontsize=10.8, gid=TITLE)
+    return figure
 
 
 def _draw_maps(figure: Figure, plot: AgentPlot) -> None:
     place, found = np.array(plot.places), np.array([plot.at(step) for step in plot.shown])
     scale = Normalize(float(found.min()), max(float(found.max()), float(found.min()) + 1e-3))
+    (x, y), low, high = place.T, place.min(axis=0) - 0.6, place.max(axis=0) + 0.6
     rows = -(-len(plot.shown) // _COLUMNS)
     left, bottom, width, height = _MAPS
     for n, (step, values) in enumerate(zip(plot.shown, found, strict=True)):
@@ -321,84 +359,12 @@ def _draw_maps(figure: Figure, plot: AgentPlot) -> None:
             0.92 * width / _COLUMNS, 0.84 * height / rows,
         )  # fmt: skip
         axes = figure.add_axes(box)
-        _draw_map(axes, place, values, scale)
+        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        axes.set(xticks=[], yticks=[], aspect="equal")
+        axes.spines[:].set_visible(False)
+        points = _POINTS * _SIZE[0] * axes.get_position().width / (high - low).max()
+        squares: dict[str, Any] = {"marker": "s", "s": (0.78 * points) ** 2, "linewidths": 0}
+        axes.scatter(x, y, c=values, norm=scale, cmap=_MAP_COLORS, **squares)
         axes.set_title(f"step {step}", fontsize=8.0, pad=2)
     bar = figure.colorbar(ScalarMappable(scale, _MAP_COLORS), cax=figure.add_axes(_BAR))
     bar.ax.tick_params(labelsize=7.0, length=2)
-
-
-def _draw_map(axes: Axes, place: np.ndarray, values: np.ndarray, scale: Normalize) -> None:
-    low, high = place.min(axis=0) - 0.6, place.max(axis=0) + 0.6
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[], aspect="equal")
-    for side in axes.spines.values():
-        side.set_visible(False)
-    x, y = place.T
-    points = 72 * SIZE[0] * axes.get_position().width / (high - low).max()
-    area = (0.78 * points) ** 2
-    axes.scatter(x, y, c=values, s=area, norm=scale, cmap=_MAP_COLORS, marker="s", linewidths=0)
-
-
-def _cycled(colors: Sequence[str], n: int) -> list[str]:
-    return [colors[k % len(colors)] for k in range(n)]
-
-
-Dash = tuple[float, ...]  # lengths of strokes and gaps, empty for a solid line
-
-_DASHES: dict[str, Dash] = {
-    "solid": (),
-    "dashed": (5, 2),
-    "dotted": (1.2, 1.5),
-    "dashdot": (6, 2, 1.2, 2),
-}
-_LEVEL_DASHES: tuple[Dash, ...] = ((8, 3), (3, 3), (8, 3, 2, 3), (14, 6), (1.5, 4))
-_METHODS = {  # color (Okabe and Ito's, safe for the color-blind), dash, marker
-    "ltos": ("#D55E00", "solid", "o"),
-    "fixed_ltos": ("#E69F00", "dashed", "s"),
-    "dgn": ("#0072B2", "solid", "^"),
-    "dqn": ("#56B4E9", "dashed", "v"),
-    "joint_dqn": ("#009E73", "solid", "D"),
-    "coco_q": ("#CC79A7", "solid", "P"),
-    "qmix": ("#009E73", "dashed", "X"),
-    "vdn": ("#009E73", "dotted", "p"),
-    "consenet": ("#000000", "dashed", "<"),
-    "neurcomm": ("#000000", "solid", ">"),
-    "ia2c": ("#000000", "dotted", "h"),
-    "ip": ("#CC79A7", "dashed", "*"),
-    "lio": ("#B8A800", "solid", "d"),
-    "ippo": ("#7A5195", "dashed", "H"),
-    "mappo": ("#7A5195", "solid", "8"),
-    "team_dqn": ("#56B4E9", "dotted", "1"),
-    "team_dgn": ("#0072B2", "dotted", "2"),
-    "inequity_dqn": ("#56B4E9", "dashdot", "3"),
-    "inequity_dgn": ("#0072B2", "dashdot", "4"),
-    BOUND: ("#555555", "dashed", "D"),
-}
-_SPARE = ("#7F7F7F", "dashdot", "x")  # a method that is not ours: told apart by its legend
-_SWEEP = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#B8A800")
-_SWEEP_MARKERS = "osD^vP<>Xp*"
-
-
-class LineStyle(NamedTuple):
-    """Color, dash and marker, as matplotlib knows them."""
-
-    color: str
-    dash: tuple[int, Dash]
-    marker: str
-
-
-def method_style(method: str) -> LineStyle:
-    """Return a method's style, the same in every figure."""
-    color, dash, marker = _METHODS.get(method, _SPARE)
-    return LineStyle(color, (0, _DASHES[dash]), marker)
-
-
-def sweep_style(n: int) -> LineStyle:
-    """Return the style of the n-th variant of a method."""
-    dashes = tuple(_DASHES.values())
-    marker = _SWEEP_MARKERS[n % len(_SWEEP_MARKERS)]
-    return LineStyle(_SWEEP[n % len(_SWEEP)], (0, dashes[n % len(dashes)]), marker)
-
-
-def level_style(n: int) -> LineStyle:
-    """Return the style of the n-th fixed policy, a gray line without markers."""
-    return LineStyle("#555555", (0, _LEVEL_DASHES[n % len(_LEVEL_DASHES)]), "")

@@ -73,19 +73,16 @@ def load_claims(folder: Traversable | None = None) -> tuple[Claim, ...]:
     tables = read_toml(file, NAME)
     for key in tables.keys() - {"claim"}:
         raise ConfigurationError(f"{NAME}: unknown key {key!r}; {nearest(key, ['claim'])}")
-    return tuple(
-        _claim(values, f"{NAME}: [[claim]] number {n}")
-        for n, values in enumerate(tables.get("claim", []), start=1)
-    )
-
-
-def _claim(values: object, where: str) -> Claim:
-    claim = checked(Claim, values, where)
-    for method in (*claim.methods, *claim.others):
-        if method not in METHODS:
-            raise ConfigurationError(
-                f"{where}: unknown method {method!r}; {nearest(method, METHODS)}"
-            )
-    for options in (claim.options, *claim.others_options):
-        check_task(where, claim.scenario, claim.metric, options)
-    return claim
+    claims = list[Claim]()
+    for n, values in enumerate(tables.get("claim", []), start=1):
+        where = f"{NAME}: [[claim]] number {n}"
+        claim = checked(Claim, values, where)
+        for method in (*claim.methods, *claim.others):
+            if method not in METHODS:
+                raise ConfigurationError(
+                    f"{where}: unknown method {method!r}; {nearest(method, METHODS)}"
+                )
+        for options in (claim.options, *claim.others_options):
+            check_task(where, claim.scenario, claim.metric, options)
+        claims.append(claim)
+    return tuple(claims)

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -63,6 +63,9 @@ class Row(_Source):
     values: Annotated[dict[str, float], Field(min_length=1)]
 
 
+_TABLES: Mapping[str, type[Published] | type[Row]] = {"result": Published, "row": Row}
+
+
 def load_published(scenario: str, folder: Traversable | None = None) -> tuple[Published, ...]:
     """Return what the papers state for a scenario: its ``[[result]]``s, then its ``[[row]]``s.
 
@@ -83,7 +86,15 @@ def load_published(scenario: str, folder: Traversable | None = None) -> tuple[Pu
         raise ConfigurationError(f"{name}: unknown key {key!r}; {nearest(key, _TABLES)}")
     for kind, model in _TABLES.items():
         for n, values in enumerate(tables.get(kind, []), start=1):
-            entries += _entries(model, values, scenario, f"{name}: [[{kind}]] number {n}")
+            where = f"{name}: [[{kind}]] number {n}"
+            entry = checked(model, values, where)
+            check_task(where, scenario, entry.metric, entry.options)
+            if isinstance(entry, Published):
+                entries.append(entry)
+                continue
+            assert isinstance(entry, Row)  # the other of the two
+            shared = entry.model_dump(exclude={"values"})
+            entries += [Published(method=m, value=v, **shared) for m, v in entry.values.items()]
     return tuple(entries)
 
 
@@ -116,18 +127,3 @@ def check_task(where: str, scenario: str, metric: str, options: Iterable[str]) -
     names = inspect.signature(SCENARIOS[scenario]).parameters
     for name in (name for name in options if name not in names):
         raise ConfigurationError(f"{where}: unknown option {name!r}; {nearest(name, names)}")
-
-
-_TABLES: Mapping[str, type[Published] | type[Row]] = {"result": Published, "row": Row}
-
-
-def _entries(
-    model: type[Published] | type[Row], values: Any, scenario: str, where: str
-) -> list[Published]:
-    entry = checked(model, values, where)
-    check_task(where, scenario, entry.metric, entry.options)
-    if isinstance(entry, Published):
-        return [entry]
-    assert isinstance(entry, Row)  # the other of the two
-    shared = entry.model_dump(exclude={"values"})
-    return [Published(method=m, value=v, **shared) for m, v in entry.values.items()]

@@ -102,7 +102,20 @@ def compare(before: Path, after: Path, share: float) -> Comparison:
     adjusted = iter(holm([t_test_p(m.gaps) for m in matches if m.gaps.any()]))
     names = [{f"{where}/seed={n}" for where in x for n in x[where]} for x in (first, second)]
     return Comparison(
-        changes=tuple(_change(m, next(adjusted) if m.gaps.any() else 1.0) for m in matches),
+        changes=tuple(
+            Change(
+                where=m.where,
+                metric=m.metric,
+                n=len(m.gaps),
+                differing=m.differing,
+                before=float(m.before.mean()),
+                after=float(m.after.mean()),
+                interval=mean_interval(m.gaps),
+                margin=m.margin,
+                outcome=_outcome(m, next(adjusted) if m.gaps.any() else 1.0),
+            )
+            for m in matches
+        ),
         lost=tuple(sorted(names[0] - names[1])),
         new=tuple(sorted(names[1] - names[0])),
     )
@@ -118,17 +131,7 @@ def _by_variant(folder: Path) -> Mapping[str, dict[int, RunResult]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Matched:
-    """A headline metric of one variant, on the seeds that both folders have.
-
-    Attributes:
-        where: Path of the variant's results in both folders.
-        metric: Which.
-        before: Final values in the first folder, by seed.
-        after: Final values in the second.
-        sign: 1 where higher is better, else -1.
-        margin: Difference below which there is none in practice.
-        differing: Seeds whose runs do not agree bit for bit in all that was evaluated.
-    """
+    """What a ``Change`` rests on: final values by seed; ``sign`` is 1 where higher is better."""
 
     where: str
     metric: str
@@ -145,24 +148,17 @@ class _Matched:
 
 
 def _match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[_Matched]:
-    """Yield the headline metrics of a variant; nothing where no seed stands in both folders.
-
-    Args:
-        where: Path of the variant's results.
-        before: Its results in the first folder.
-        after: Its results in the second.
-        share: The margin, as a share of the way from floor to bound.
-
-    Raises:
-        ConfigurationError: The results are of a scenario that is not known here.
-    """
+    """Yield the headline metrics of a variant; nothing where no seed stands in both folders."""
     seeds = sorted(before.keys() & after.keys())
     if not seeds:
         return
     cell = before[seeds[0]].cell
     if cell.scenario not in SCENARIOS:
         raise ConfigurationError(f"{where}: results of an unknown scenario {cell.scenario!r}")
-    differing = tuple(seed for seed in seeds if not _same(before[seed], after[seed]))
+    pairs = ((seed, before[seed], after[seed]) for seed in seeds)
+    differing = tuple(
+        seed for seed, a, b in pairs if (a.curve, a.episodes) != (b.curve, b.episodes)
+    )
     known, ends = SCENARIOS[cell.scenario].metric_info, cell.reference_values
     for metric in (name for name, info in known.items() if info.headline):
         yield _Matched(
@@ -174,24 +170,6 @@ def _match(where: str, before: Seeds, after: Seeds, share: float) -> Iterator[_M
             margin=ends.share_of_way(metric, share),
             differing=differing,
         )
-
-
-def _same(first: RunResult, second: RunResult) -> bool:
-    return (first.curve, first.episodes) == (second.curve, second.episodes)
-
-
-def _change(matched: _Matched, p: float) -> Change:
-    return Change(
-        where=matched.where,
-        metric=matched.metric,
-        n=len(matched.gaps),
-        differing=matched.differing,
-        before=float(matched.before.mean()),
-        after=float(matched.after.mean()),
-        interval=mean_interval(matched.gaps),
-        margin=matched.margin,
-        outcome=_outcome(matched, p),
-    )
 
 
 def _outcome(matched: _Matched, p: float) -> Outcome:

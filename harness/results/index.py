@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 VARIANT = ["task", "label", "method", "variant", "fields", "preset"]
 CURVE_COLUMNS = [*VARIANT, "seed", "evaluation", "episode", "step", "metric", "value"]
-FINAL_COLUMNS = [*VARIANT, "seed", "metric", "value"]
 RESULT_COLUMNS = [
     *("task", "scenario", "label", "method", "variant", "preset", "seed"),
     *("evaluation", "episode", "step", "metric", "value"),
@@ -145,10 +144,9 @@ def load_results(folder: str | Path) -> "pd.DataFrame":
     import pandas as pd  # only where tables are wanted: it takes its time
 
     rows = [
-        (*identity, *figure)
+        (c.task, c.scenario, c.label, c.method, c.variant, c.preset, c.seed, *figure)
         for _, result in list_results(Path(folder))
         for c in [result.cell]
-        for identity in [(c.task, c.scenario, c.label, c.method, c.variant, c.preset, c.seed)]
         for figure in _figures(result.curve)
     ]
     return pd.DataFrame(rows, columns=RESULT_COLUMNS)
@@ -189,31 +187,14 @@ def curve_table(runs: Iterable[Run]) -> "pd.DataFrame":
     import pandas as pd
 
     rows = [
-        (*identity, *figure)
+        (c.task, c.label, c.method, c.variant, fields, c.preset, c.seed, *figure)
         for run in runs
         if run.result is not None
-        for identity in [_identity(run.cell)]
+        for c in [run.cell]
+        for fields in [",".join(written_fields(c))]
         for figure in _figures(run.result.curve)
     ]
     return pd.DataFrame(rows, columns=CURVE_COLUMNS)
-
-
-def final_table(runs: Iterable[Run]) -> "pd.DataFrame":
-    """Return the final values of the done runs: one row per run and metric.
-
-    Returns:
-        The columns of ``FINAL_COLUMNS``; a final value is the mean of the last ten evaluations.
-    """
-    import pandas as pd
-
-    rows = [
-        (*identity, metric, run.result.final(metric))
-        for run in runs
-        if run.result is not None
-        for identity in [_identity(run.cell)]
-        for metric in run.result.curve[-1]["metrics"]
-    ]
-    return pd.DataFrame(rows, columns=FINAL_COLUMNS)
 
 
 def written_fields(cell: Cell) -> list[str]:
@@ -235,7 +216,10 @@ def _find(cell: Cell, files: CellFiles) -> Run:
     try:
         modified_ns = files.result.stat().st_mtime_ns
     except (FileNotFoundError, NotADirectoryError):
-        return _without_result(cell, files)
+        failure = load_failure(files.failure)
+        if failure is None or failure.fingerprint != cell.fingerprint:
+            return Run(cell=cell, state=State.MISSING)
+        return Run(cell=cell, state=State.FAILED, reason=f"{failure.kind}: {failure.message}")
     try:
         stored = load_result(files.result)
     except DamagedResult as error:
@@ -251,18 +235,6 @@ def _find(cell: Cell, files: CellFiles) -> Run:
         cpu_s=stored.provenance.get("cpu_s"),
         modified_ns=modified_ns,
     )
-
-
-def _without_result(cell: Cell, files: CellFiles) -> Run:
-    failure = load_failure(files.failure)
-    if failure is None or failure.fingerprint != cell.fingerprint:
-        return Run(cell=cell, state=State.MISSING)
-    return Run(cell=cell, state=State.FAILED, reason=f"{failure.kind}: {failure.message}")
-
-
-def _identity(cell: Cell) -> tuple[str | int, ...]:
-    fields = ",".join(written_fields(cell))
-    return cell.task, cell.label, cell.method, cell.variant, fields, cell.preset, cell.seed
 
 
 def _figures(curve: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, int, int, str, float]]:

@@ -1,6 +1,7 @@
 """Where a result comes from: code, packages, machine. Incidental, never part of identity."""
 
 import platform
+import re
 import subprocess
 from functools import cache
 from importlib import metadata
@@ -17,12 +18,16 @@ _SOURCE = Path(__file__).parents[2]
 def code_and_machine() -> dict[str, Any]:
     """Return commit, package versions and machine, looked up once per process."""
     commit, dirty = code_state(_SOURCE)
+    try:
+        model = re.search(r"^model name.*?:(.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        model = None
     return {
         "commit": commit,
         "dirty": dirty,
         "packages": {"python": platform.python_version()}
         | {n: installed_version(n) for n in _PACKAGES},
-        "cpu": _cpu_model(),
+        "cpu": model[1].strip() if model else platform.processor() or platform.machine(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
     }
@@ -41,6 +46,14 @@ def code_state(source: Path) -> tuple[str | None, bool | None]:
     return commit, changes != ""
 
 
+def installed_version(package: str) -> str | None:
+    """Return the version of an installed package; None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _git(source: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
@@ -53,20 +66,3 @@ def _git(source: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def installed_version(package: str) -> str | None:
-    """Return the version of an installed package; None if it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()

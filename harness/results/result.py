@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.config.cell import SCHEMA, Budget, Cell
 from harness.config.toml import frozen
-from harness.results.files import write_text
+from harness.results.files import CellFiles, write_text
 
 MOST_STEPS, MOST_FIGURES = 200, 2500  # of traces: a record stays at some 60 KB
 WINDOW = 10  # the final value of a run is the mean of its last ten evaluations
@@ -64,9 +64,8 @@ class RunResult:
         record = {"schema": SCHEMA, "id": self.cell.id, **asdict(self), "cell": self.cell.record()}
         text = json.dumps(record, separators=(",", ":"), sort_keys=True, allow_nan=False)
         record_hash = hashlib.sha256(text.encode()).hexdigest()
-        return write_text(
-            result_path(folder, self.cell), f'{{"sha256": "{record_hash}",\n{text[1:]}\n'
-        )
+        sealed = f'{{"sha256": "{record_hash}",\n{text[1:]}\n'
+        return write_text(CellFiles.of(folder, self.cell).result, sealed)
 
 
 def thin_traces(traces: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -89,11 +88,6 @@ def thin_traces(traces: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {"traces": {name: of.tolist() for name, of in kept.items()}, "trace_every": every}
 
 
-def result_path(folder: Path, cell: Cell) -> Path:
-    """Return where the result of ``cell`` lies in a grid's folder of results."""
-    return folder / f"{cell.id}.json"
-
-
 def load_result(path: Path) -> RunResult:
     """Read a result.
 
@@ -113,18 +107,14 @@ def load_result(path: Path) -> RunResult:
         cell["budget"] = Budget(**cell["budget"])
         for key in ("options", "fields"):
             cell[key] = frozen(cell[key])
-        _check_figures(path, record)
+        if not record["curve"]:
+            raise DamagedResult(f"{path}: holds no evaluation")
+        try:
+            json.dumps(record, allow_nan=False)
+        except ValueError:
+            raise DamagedResult(f"{path}: holds a figure that is not finite (NaN)") from None
         return RunResult(cell=Cell(**cell), **{**record, "curve": tuple(record["curve"])})
     except (OSError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
         raise DamagedResult(f"{path}: not the record of a run ({error})") from error
     except json.JSONDecodeError as error:
         raise DamagedResult(f"{path}: not readable as JSON ({error})") from error
-
-
-def _check_figures(path: Path, record: Mapping[str, Any]) -> None:
-    if not record["curve"]:
-        raise DamagedResult(f"{path}: holds no evaluation")
-    try:
-        json.dumps(record, allow_nan=False)
-    except ValueError:
-        raise DamagedResult(f"{path}: holds a figure that is not finite (NaN)") from None

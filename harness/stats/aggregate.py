@@ -48,7 +48,12 @@ def iqm_interval(
         ValueError: A score is not finite.
     """
     check_finite(scores)
-    return _interval([*scores.T], _iqm_of_samples, rng, n_resamples)
+    return _interval(
+        [*scores.T],
+        lambda *samples, axis: trim_mean(np.concatenate(samples, axis=axis), _CUT, axis=axis),
+        rng,
+        n_resamples,
+    )
 
 
 def improvement(scores: Scores, others: OtherScores) -> float:
@@ -86,37 +91,26 @@ def _interval(
     rng: np.random.Generator,
     n_resamples: int,
 ) -> tuple[float, float] | None:
-    """Bootstrap with each sample resampled by itself: one sample per scenario is stratified."""
+    """Bootstrap with each sample resampled by itself: one sample per scenario is stratified.
+
+    Resampling n runs shows a spread too small by sqrt((n - 1) / n), and takes no account of its
+    being estimated: both are put right in the level (Hesterberg, 2015, Section 3.3).
+    """
     n = min(map(len, samples))
     if n < 2:
         return None
+    quantile = stdtrit(len(samples) * (n - 1), (1 + LEVEL) / 2) * np.sqrt(n / (n - 1))
     found = bootstrap(
         samples,
         statistic,
         n_resamples=n_resamples,
-        confidence_level=_expanded(n, len(samples)),
+        confidence_level=float(2 * ndtr(quantile) - 1),
         method="percentile",
         vectorized=True,
         batch=max(1, 2_000_000 // n**2),  # what the pairs of runs take in memory
         rng=rng,
     )
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
-
-
-def _expanded(n: int, n_samples: int) -> float:
-    """Return the level at which percentile intervals of small samples cover what they promise.
-
-    Resampling n runs shows a spread too small by sqrt((n - 1) / n), and takes no account of its
-    being estimated: both are put right in the level (Hesterberg, 2015, Section 3.3).
-    """
-    quantile = stdtrit(n_samples * (n - 1), (1 + LEVEL) / 2) * np.sqrt(n / (n - 1))
-    return float(2 * ndtr(quantile) - 1)
-
-
-def _iqm_of_samples(
-    *samples: Float[np.ndarray, "*resamples runs"], axis: int = -1
-) -> Float[np.ndarray, "*resamples"]:
-    return np.asarray(trim_mean(np.concatenate(samples, axis=axis), _CUT, axis=axis))
 
 
 def _improvement_of_samples(

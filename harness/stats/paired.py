@@ -14,6 +14,8 @@ from harness.stats.rounding import DIGITS, size_of, stable, stable_mean
 
 ALARM = 0.05  # false alarms that a test may give
 LEAST_PAIRS = 5  # with fewer, not even differences of one sign are rare enough: 2 ** -4 > ALARM
+POWER = 0.8  # chance to show a difference that is there
+MOST_SEEDS = 1000  # nobody runs more; there are no more reporting seeds either
 _RESAMPLES = 9_999  # sign patterns: all of them up to 13 pairs, random ones beyond
 
 Alternative = Literal["two-sided", "less", "greater"]
@@ -85,7 +87,8 @@ def sign_flip_p(
     unit = differences / (size_of(differences) or 1.0)
     found = permutation_test(
         (unit, np.zeros_like(unit)),
-        _mean_difference,
+        # At most 1; means that differ in their last bits only are equal.
+        lambda a, b, axis: np.round(np.mean(a - b, axis=axis), DIGITS),
         permutation_type="samples",
         vectorized=True,
         n_resamples=_RESAMPLES,
@@ -131,17 +134,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
     return [*map(stable, adjusted.tolist())]
-
-
-def _mean_difference(
-    first: Float[np.ndarray, "*shape"], second: Float[np.ndarray, "*shape"], axis: int = -1
-) -> Float[np.ndarray, "*rest"]:
-    """Return means at most 1; those that differ in their last bits only are equal."""
-    return np.asarray(np.round(np.mean(first - second, axis=axis), DIGITS))
-
-
-POWER = 0.8  # chance to show a difference that is there
-MOST_SEEDS = 1000  # nobody runs more; there are no more reporting seeds either
 
 
 def detectable(spread: float, n: int) -> float | None:

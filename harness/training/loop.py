@@ -39,8 +39,8 @@ class Training:
     def __init__(self, cell: Cell, parts: tuple[Scenario, Method] | None = None) -> None:
         self.cell = cell
         if parts is None:
-            scenario = SCENARIOS[cell.scenario](**dict(cell.options))
-            parts = scenario, build_method(cell, scenario)
+            scenario, method = SCENARIOS[cell.scenario](**dict(cell.options)), METHODS[cell.method]
+            parts = scenario, make_method(method, cell.config, cell.seed, scenario)
         self.scenario, self.method = parts
         self.n_evaluations = cell.budget.evaluations if self.method.learns else 1
         self._world = stream(cell.seed, Purpose.TRAIN_WORLD)
@@ -118,14 +118,9 @@ class Training:
         metrics = {name: float(np.mean(values)) for name, values in episodes.items()}
         for name in played[0][1]:
             values = np.concatenate([traces[name].ravel() for _, traces in played])
-            metrics[f"{name}_mean"], metrics[f"{name}_sd"] = values.mean(), values.std()
-        row: dict[str, Any] = {
-            "metrics": {name: float(value) for name, value in metrics.items()},
-            "episodes": episodes,
-        }
-        if self.done:
-            row |= thin_traces(played[0][1])
-        return row
+            metrics |= {f"{name}_mean": float(values.mean()), f"{name}_sd": float(values.std())}
+        traces = thin_traces(played[0][1]) if self.done else {}
+        return {"metrics": metrics, "episodes": episodes, **traces}
 
     def evaluation_episode(self, k: int) -> Iterator[tuple[Timestep, Actions | None]]:
         """Play evaluation episode k: the same world at every evaluation and for every method.
@@ -169,11 +164,6 @@ class Training:
         self.episode, self.step = state["episode"], state["step"]
         self.evaluation = state["evaluation"]
         self.seconds = dict(state["seconds"])
-
-
-def build_method(cell: Cell, scenario: Scenario) -> Method:
-    """Build the cell's method, with its hyperparameters and streams, for a scenario."""
-    return make_method(METHODS[cell.method], cell.config, cell.seed, scenario)
 
 
 def make_method(method: type[Method], config: Any, seed: int, scenario: Scenario) -> Method:

@@ -35,6 +35,7 @@ _ENVIRONMENT = ONE_THREAD | KEEP_MEMORY
 # The first Adam step imports dynamo.
 PRELOAD = ["torch", "torch._dynamo", "harness.training.worker"]
 TICK_S = 0.2
+_STOPPING = "stopping: each cell goes on to its next evaluation (Ctrl-C again: at once)"
 
 _worker: dict[str, Any] = {}  # in a worker: ``stop``, the flag it shares with the parent
 
@@ -122,7 +123,11 @@ def execute(
             for future in done:
                 _settle(future, pending.pop(future), folder, summary, view)
             view.tick([job for future, job in pending.items() if future.running()])
-            _obey(signals, summary, team, view)
+            if signals and not summary.interrupted:
+                summary.interrupted = True
+                view.say(_STOPPING)
+            if summary.interrupted or summary.obstacle:
+                team.stop_at_next_evaluation()
     return summary
 
 
@@ -192,14 +197,6 @@ def stop_asked() -> bool:
     return bool(_worker["stop"].value)
 
 
-def _obey(signals: list[int], summary: Summary, team: Workers, view: View) -> None:
-    if signals and not summary.interrupted:
-        summary.interrupted = True
-        view.say("stopping: each cell goes on to its next evaluation (Ctrl-C again: at once)")
-    if summary.interrupted or summary.obstacle:
-        team.stop_at_next_evaluation()
-
-
 def _settle(future: Future[Outcome], job: Job, folder: Path, summary: Summary, view: View) -> None:
     """Take note of what became of a job; a failure is recorded beside its result's place."""
     error = future.exception()
@@ -225,14 +222,14 @@ def _initialize(stop: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     torch.set_num_threads(1)
     _worker["stop"] = stop
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
+    def exit_with_parent() -> None:
+        parent = multiprocessing.parent_process()
+        assert parent is not None  # a worker has one
+        connection.wait([parent.sentinel])
+        os._exit(1)  # without tidying up: the lock goes with the process, the files are atomic
 
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # a worker has one
-    connection.wait([parent.sentinel])
-    os._exit(1)  # without tidying up: the lock goes with the process, the files are atomic
+    threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
 @contextmanager

@@ -216,7 +216,10 @@ class LogView(EventLog):
             self._line("start", job.cell.id)
         if self._beats():
             for progress in self.board.running.values():
-                self._line("running", _progress_text(progress))
+                cell, value, left_s = progress.job.cell, progress.value, progress.left_s
+                said = "" if value is None else f", {headline(cell.scenario)} {value:.4g}"
+                left = "" if left_s is None else f", {duration(left_s)} left"
+                self._line("running", f"{cell.id}  episode {progress.episode}{said}{left}")
             self._line("running", grid_text(self.board))
 
     def settled(self, job: Job, what: Outcome | Failure) -> None:
@@ -293,13 +296,6 @@ def shorten(name: str, width: int) -> str:
         return name
     tail = (width - 1) * 2 // 3
     return f"{name[: width - 1 - tail]}…{name[-tail:]}"
-
-
-def _progress_text(progress: CellProgress) -> str:
-    cell = progress.job.cell
-    value = "" if progress.value is None else f", {headline(cell.scenario)} {progress.value:.4g}"
-    left = "" if progress.left_s is None else f", {duration(progress.left_s)} left"
-    return f"{cell.id}  episode {progress.episode}{value}{left}"
 
 
 def _settled_lines(job: Job, what: Outcome | Failure) -> list[tuple[str, str]]:

@@ -125,7 +125,10 @@ def describe(error: BaseException, cell: Cell) -> Failure:
     kind: str = _failure_kind(error)
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, ProcessExpired):
-        kind, message = "killed", f"its worker process ended ({_ending(error.exitcode)})"
+        code = error.exitcode
+        names = {-s: f"{s.name}; SIGKILL mostly means out of memory" for s in signal.Signals}
+        ending = f"exit code {code}" if code >= 0 else names.get(code, f"signal {-code}")
+        kind, message = "killed", f"its worker process ended ({ending})"
     elif isinstance(error, TimeoutError) and error.args[:1] == ("Task timeout",):
         kind, message = "timeout", f"not done after {error.args[1]:g} s (--time-limit)"
     cause = error.__cause__
@@ -137,15 +140,6 @@ def describe(error: BaseException, cell: Cell) -> Failure:
         traceback=str(cause) if cause else "".join(traceback.format_exception(error)),
         time=now(),
     )
-
-
-def _ending(exitcode: int) -> str:
-    if exitcode >= 0:
-        return f"exit code {exitcode}"
-    try:
-        return f"{signal.Signals(-exitcode).name}; SIGKILL mostly means out of memory"
-    except ValueError:
-        return f"signal {-exitcode}"
 
 
 @dataclass(slots=True)
@@ -265,7 +259,8 @@ def _run(
     files.checkpoint.unlink(missing_ok=True)
     keep_policy(folder, training)
     metrics, wall_s = result.curve[-1]["metrics"], result.provenance["wall_s"]
-    notes += _collapse(metrics)
+    if (left := metrics.get("selfishness_mean", 1.0)) < COLLAPSE:
+        notes.append(f"sharing collapsed: mean self weight {left:.3f} at the last evaluation")
     return Outcome(state="done", metrics=metrics, wall_s=wall_s, notes=tuple(notes))
 
 
@@ -285,32 +280,20 @@ def _restore(cell: Cell, files: CellFiles) -> tuple[Training, Stream, Usage, lis
     notes: list[str] = []
     if files.checkpoint.exists():
         try:
-            return *_resumed(cell, files), notes
+            state = load_checkpoint(files.checkpoint)
+            if state["fingerprint"] != cell.fingerprint:
+                raise DamagedCheckpoint(
+                    f"{files.checkpoint}: belongs to other settings or another version of the code"
+                )
+            training, usage = Training(cell), Usage(**state["cost"])
+            training.load_state_dict(state["training"])
+            usage.resumed += 1
+            return training, Stream(files.stream, state["stream"]), usage, notes
         except (DamagedCheckpoint, LookupError, TypeError, ValueError, RuntimeError) as error:
             aside = move_aside(files.checkpoint).name
             notes.append(f"{error}; moved to {aside}, the cell starts over")
     with storage_errors(files.stream):
         return Training(cell), Stream(files.stream), Usage(), notes
-
-
-def _resumed(cell: Cell, files: CellFiles) -> tuple[Training, Stream, Usage]:
-    state = load_checkpoint(files.checkpoint)
-    if state["fingerprint"] != cell.fingerprint:
-        raise DamagedCheckpoint(
-            f"{files.checkpoint}: belongs to other settings or another version of the code"
-        )
-    training = Training(cell)
-    training.load_state_dict(state["training"])
-    usage = Usage(**state["cost"])
-    usage.resumed += 1
-    return training, Stream(files.stream, state["stream"]), usage
-
-
-def _collapse(metrics: Mapping[str, float]) -> list[str]:
-    selfishness = metrics.get("selfishness_mean", 1.0)
-    if selfishness >= COLLAPSE:
-        return []
-    return [f"sharing collapsed: mean self weight {selfishness:.3f} at the last evaluation"]
 
 
 def _failure_kind(error: BaseException) -> Literal["error", "memory", "storage"]:

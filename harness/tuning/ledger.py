@@ -262,19 +262,16 @@ def faults(grid: Grid, rows: Sequence[Row]) -> list[str]:
             for seed in sorted(set(row.plan.seeds) & row.held_out.keys())
         ]
     for task in dict.fromkeys(row.plan.task for row in rows):
-        found += _unequal(task, [row for row in rows if row.plan.task == task])
+        members = [row for row in rows if row.plan.task == task]
+        least, most = (pick(members, key=lambda row: row.spent) for pick in (min, max))
+        gap = 1 - least.spent / most.spent if most.spent else 0.0
+        if gap > TOLERANCE:
+            found.append(
+                f"{task}: budgets differ by {gap:.1%}, more than {TOLERANCE:.0%}: "
+                f"{least.plan.method} spent {least.spent:,} environment steps, "
+                f"{most.plan.method} {most.spent:,}"
+            )
     return found
-
-
-def _unequal(task: str, rows: Sequence[Row]) -> list[str]:
-    least, most = (pick(rows, key=lambda row: row.spent) for pick in (min, max))
-    gap = 1 - least.spent / most.spent if most.spent else 0.0
-    if gap <= TOLERANCE:
-        return []
-    return [
-        f"{task}: budgets differ by {gap:.1%}, more than {TOLERANCE:.0%}: {least.plan.method} "
-        f"spent {least.spent:,} environment steps, {most.plan.method} {most.spent:,}"
-    ]
 
 
 _HEAD = """\
@@ -311,7 +308,16 @@ def write_preset(path: Path, rows: Iterable[Row]) -> list[str]:
                 "choose with --only 'task=...'"
             )
         written[pair] = row
-        content.setdefault(row.plan.method, {})[row.plan.cell.scenario] = _entry(row)
+        assert row.found is not None  # the study is finished
+        content.setdefault(row.plan.method, {})[row.plan.cell.scenario] = Tuned(
+            study=row.plan.name,
+            date=max(trial.ended for trial in row.trials)[:19] + "Z",
+            trials=len(row.trials),
+            budget=row.budget,
+            seeds=list(row.plan.seeds),
+            score=row.found,
+            values=dict(row.values),
+        )
     tables = [
         _table(f"{method}.{scenario}", entry)
         for method, entries in sorted(content.items())
@@ -319,19 +325,6 @@ def write_preset(path: Path, rows: Iterable[Row]) -> list[str]:
     ]
     write_text(path, "\n".join([_HEAD, *tables]))
     return list(written)
-
-
-def _entry(row: Row) -> Tuned:
-    assert row.found is not None  # the study is finished
-    return Tuned(
-        study=row.plan.name,
-        date=max(trial.ended for trial in row.trials)[:19] + "Z",
-        trials=len(row.trials),
-        budget=row.budget,
-        seeds=list(row.plan.seeds),
-        score=row.found,
-        values=dict(row.values),
-    )
 
 
 def _table(name: str, entry: Tuned) -> str:

@@ -8,7 +8,7 @@ matched by the self share, the part of what an agent learns from that is its own
 ``1 / sum_j alpha^d_ij``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -186,11 +186,18 @@ def matched_plots(match: Match, scores: Mapping[Setting, Sequence[float]]) -> di
     info = SCENARIOS[match.plan.cell.scenario].metric_info[match.plan.metric]
     plots = dict[str, Plot]()
     for kind in (RATIO, SHARE):
-        at = {s: values for s, values in scores.items() if s.kind == kind}
-        curves = tuple(
-            _curve(method, {s: values for s, values in at.items() if s.method == method})
-            for method in dict.fromkeys(setting.method for setting in at)
-        )
+        at, curves = {s: values for s, values in scores.items() if s.kind == kind}, list[Curve]()
+        for method in dict.fromkeys(setting.method for setting in at):
+            own = {s.level: values for s, values in at.items() if s.method == method}
+            curve = Curve(
+                name=METHODS[method].title,
+                method=method,
+                x=tuple(own),
+                mean=tuple(drawn(float(np.mean(values))) for values in own.values()),
+                least=tuple(drawn(min(values)) for values in own.values()),
+                most=tuple(drawn(max(values)) for values in own.values()),
+            )
+            curves.append(curve)
         if curves:
             plots[kind] = Plot(
                 title=f"{match.plan.task}, {match.preset}: matched self-interest",
@@ -198,25 +205,11 @@ def matched_plots(match: Match, scores: Mapping[Setting, Sequence[float]]) -> di
                 ylabel=f"{match.plan.metric} [{info.unit}]",
                 xscale="log" if kind == RATIO else "linear",
                 ticks=tuple(sorted({setting.level for setting in at})),
-                curves=curves,
+                curves=tuple(curves),
                 levels=(),
                 by_method=True,
             )
     return plots
-
-
-def _curve(method: str, scores: Mapping[Setting, Sequence[float]]) -> Curve:
-    def line(summary: Callable[[Sequence[float]], float]) -> tuple[float, ...]:
-        return tuple(drawn(summary(values)) for values in scores.values())
-
-    return Curve(
-        name=METHODS[method].title,
-        method=method,
-        x=tuple(setting.level for setting in scores),
-        mean=line(lambda values: float(np.mean(values))),
-        least=line(min),
-        most=line(max),
-    )
 
 
 _READING = """\
@@ -244,7 +237,16 @@ def matching_text(match: Match, scores: Mapping[Setting, Sequence[float]]) -> st
         for method in PARAMETERS:
             at = (kind, level, method)
             setting = next((s for s in scores if (s.kind, s.level, s.method) == at), None)
-            line += [NOTHING] * 3 if setting is None else _entries(setting, scores[setting], places)
+            if setting is None:
+                line += [NOTHING] * 3
+                continue
+            ends = [significant(end, 3) for end in (setting.least, setting.most)]
+            span = f" ({' to '.join(ends)})" if setting.least != setting.most else ""
+            line += [
+                f"{PARAMETERS[method]}={setting.parameter:g}{span}",
+                number(float(np.mean(scores[setting])), places),
+                range_text(scores[setting], places),
+            ]
         lines.append(tuple(line))
     text = _READING.format(
         task=escape(plan.task),
@@ -255,13 +257,3 @@ def matching_text(match: Match, scores: Mapping[Setting, Sequence[float]]) -> st
         arrow="↑" if plan.maximize else "↓",
     )
     return f"{text}\n\n{table_text(Table(head=tuple(head), rows=tuple(lines)))}"
-
-
-def _entries(setting: Setting, values: Sequence[float], places: int) -> list[str]:
-    ends = [significant(end, 3) for end in (setting.least, setting.most)]
-    span = f" ({' to '.join(ends)})" if setting.least != setting.most else ""
-    return [
-        f"{PARAMETERS[setting.method]}={setting.parameter:g}{span}",
-        number(float(np.mean(values)), places),
-        range_text(values, places),
-    ]

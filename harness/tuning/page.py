@@ -169,7 +169,13 @@ def study_tables(rows: Sequence[Row]) -> str:
     seeds = seeds_text({seed for row in rows for seed in row.plan.seeds})
     held_out = {seed for row in rows for seed in row.held_out}
     budgets = " or ".join(f"{n:,}" for n in sorted({row.budget for row in rows}))
-    arrow = "↑" if info.higher_is_better else "↓"
+    arrow, found = "↑" if info.higher_is_better else "↓", list[list[str]]()
+    for row in rows:
+        texts = ((k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in row.values.items())
+        changed = ", ".join(f"{name}={text}" for name, text in texts)
+        mattered = ", ".join(f"{name} {s:.2f}" for name, s in row.importances.items() if s)
+        title = METHODS[row.plan.method].title
+        found.append([title, changed or "none: default was best", mattered or NOTHING])
     return "\n\n".join(
         [
             f"## {escape(plan.task)}",
@@ -178,7 +184,7 @@ def study_tables(rows: Sequence[Row]) -> str:
             f"{seeds}" + (f", held-out {seeds_text(held_out)}." if held_out else "."),
             _table(_GIVEN, [_given(row) for row in rows], left=2),
             _table(_BROUGHT, [_brought(row, places) for row in rows]),
-            _table(_FOUND, map(_found, rows), left=3),
+            _table(_FOUND, found, left=3),
         ]
     )
 
@@ -223,16 +229,5 @@ def _brought(row: Row, places: int) -> list[str]:
     ]
 
 
-def _found(row: Row) -> list[str]:
-    values = ", ".join(f"{name}={_value(value)}" for name, value in row.values.items())
-    mattered = ", ".join(f"{name} {share:.2f}" for name, share in row.importances.items() if share)
-    title = METHODS[row.plan.method].title
-    return [title, values or "none: default was best", mattered or NOTHING]
-
-
 def _number(value: float | None, places: int) -> str:
     return NOTHING if value is None else number(float(value), places)
-
-
-def _value(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -101,7 +101,19 @@ def plans(grid: Grid, cells: Iterable[Cell]) -> tuple[Plan, ...]:
         if cell.unavailable or cell.preset != BASE or cell.fields or key in found:
             continue
         if searched(cell):
-            found[key] = _plan(grid, cell)
+            longest, budget = _longest_episode(cell.scenario, cell.options), cell.budget
+            steps = budget.steps or budget.episodes * longest  # of full episodes
+            alike = sorted(c.seed for c in grid.cells if replace(c, seed=cell.seed) == cell)
+            found[key] = Plan(
+                name=f"{grid.name}/{cell.task}/{cell.method}",
+                task=cell.task,
+                cell=replace(cell, budget=replace(budget, steps=steps, episodes=1)),
+                seeds=tuple(alike) if grid.tuning else SEEDS,
+                space=search_space(cell.method, cell.scenario),
+                max_steps=longest,
+                parent=inherits(cell.method),
+                inherited={},
+            )
     if not found:
         raise ConfigurationError(
             f"grid {grid.name}: no cell to tune: a learning method with something to search "
@@ -115,27 +127,6 @@ def plans(grid: Grid, cells: Iterable[Cell]) -> tuple[Plan, ...]:
 def searched(cell: Cell) -> bool:
     """Say whether a cell's method has hyperparameters to search."""
     return METHODS[cell.method].learns and bool(search_space(cell.method, cell.scenario))
-
-
-def _plan(grid: Grid, cell: Cell) -> Plan:
-    alike = [c.seed for c in grid.cells if replace(c, seed=cell.seed) == cell]
-    longest, budget = _longest_episode(cell.scenario, cell.options), cell.budget
-    steps = budget.steps or budget.episodes * longest  # of full episodes
-    return Plan(
-        name=f"{grid.name}/{cell.task}/{cell.method}",
-        task=cell.task,
-        cell=replace(cell, budget=replace(budget, steps=steps, episodes=1)),
-        seeds=tuple(sorted(alike)) if grid.tuning else SEEDS,
-        space=search_space(cell.method, cell.scenario),
-        max_steps=longest,
-        parent=inherits(cell.method),
-        inherited={},
-    )
-
-
-@cache
-def _longest_episode(scenario: str, options: Named) -> int:
-    return SCENARIOS[scenario](**dict(options)).spec.max_steps
 
 
 def inherits(method: str) -> str | None:
@@ -210,6 +201,11 @@ def difference(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | No
             return f"{said}: {key} was {_text(old.get(key))}, now it is {_text(new.get(key))}"
         return said + ("" if part == "fingerprint" else f": {old}, now {new}")
     return None
+
+
+@cache
+def _longest_episode(scenario: str, options: Named) -> int:
+    return SCENARIOS[scenario](**dict(options)).spec.max_steps
 
 
 def _text(value: Any) -> str:

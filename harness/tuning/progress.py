@@ -124,10 +124,6 @@ class LogView(EventLog):
         if self._beats():
             self._line("running", self.rest_text())
 
-    def open_standings(self) -> list[Standing]:
-        """Return how far the studies are that are being worked on."""
-        return [now for now in self._standings.values() if now.name in self._open]
-
     def rest_text(self) -> str:
         """Say in a line how far all studies are."""
         begun = self._standings.values()
@@ -158,7 +154,8 @@ class LiveView(Drawing, LogView):
 
     def tick(self) -> None:
         """Draw the state of things."""
-        table = draw(self.open_standings(), self.rest_text(), *self._console.size)
+        rows = [now for now in self._standings.values() if now.name in self._open]
+        table = draw(rows, self.rest_text(), *self._console.size)
         self._live.update(table, refresh=True)
 
 

@@ -259,7 +259,7 @@ def scoring_workers(size: int, stop: Callable[[], bool]) -> Iterator[ScoringWork
         with workers(size) as team:
 
             def schedule(cell: Cell) -> Scored:
-                future: Scored = team.pool.schedule(_score_in_worker, args=(cell,))
+                future: Scored = team.pool.schedule(score, args=(cell, stop_asked))
                 return future
 
             yield ScoringWorkers(size, schedule, team.stop_at_next_evaluation)
@@ -272,10 +272,6 @@ def scoring_workers(size: int, stop: Callable[[], bool]) -> Iterator[ScoringWork
         return future
 
     yield ScoringWorkers(1, train, lambda: None)
-
-
-def _score_in_worker(cell: Cell) -> Score | None:
-    return score(cell, stop_asked)
 
 
 def _score_of(future: Scored, job: Job) -> Score | None:

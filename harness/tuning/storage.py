@@ -102,7 +102,14 @@ def open_storage(files: StudyFiles, url: str | None) -> BaseStorage:
     """
     with storage_errors(files.journal):
         files.journal.parent.mkdir(parents=True, exist_ok=True)
-        return _journal(files) if url is None else _database(url, files.journal.parents[1])
+        if url is not None:
+            return _database(url, files.journal.parents[1])
+        with locked(files.writing):
+            _mend(files.journal)
+        try:
+            return JournalStorage(_Journal(files))
+        except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+            raise _damaged(files.journal, f"{type(error).__name__}: {error}") from error
 
 
 def exists(plan: Plan, files: StudyFiles, url: str | None) -> bool:
@@ -155,34 +162,22 @@ class _Journal(JournalFileBackend):
                 raise
 
 
-def _journal(files: StudyFiles) -> JournalStorage:
-    with locked(files.writing):
-        _mend(files.journal)
-    try:
-        return JournalStorage(_Journal(files))
-    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise _damaged(files.journal, f"{type(error).__name__}: {error}") from error
-
-
 def _mend(path: Path) -> None:
     """Cut off a line that a power cut left half written; refuse any other damage."""
     content = path.read_bytes() if path.exists() else b""
     *lines, half = content.split(b"\n")
     for n, line in enumerate(lines, start=1):
-        if not _is_entry(line):
+        try:
+            whole = "op_code" in json.loads(line)
+        except (ValueError, TypeError):
+            whole = False
+        if not whole:
             raise _damaged(path, f"line {n} is no entry of a journal")
     if half:
         beginning = b'{"op_code":'
         if half[: len(beginning)] != beginning[: len(half)]:
             raise _damaged(path, f"line {len(lines) + 1} is no entry of a journal")
         os.truncate(path, len(content) - len(half))
-
-
-def _is_entry(line: bytes) -> bool:
-    try:
-        return "op_code" in json.loads(line)
-    except (ValueError, TypeError):
-        return False
 
 
 def _damaged(path: Path, reason: str) -> ConfigurationError:

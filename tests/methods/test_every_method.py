@@ -14,7 +14,7 @@ from harness.checks.registry import METHOD_CHECKS
 from harness.checks.subject import probe, registered_method, train
 from harness.config.cell import Budget, Cell
 from harness.config.hparams import PRESETS, build_config
-from harness.training.loop import build_method
+from harness.training.loop import make_method
 from methods import METHODS
 from methods.base import Method
 from scenarios import SCENARIOS
@@ -70,7 +70,7 @@ def test_it_has_hyperparameters_for_every_scenario_it_suits(name, place, preset)
             budget=Budget(episodes=1, steps=0, evaluations=1, evaluation_episodes=1),
             label=name,
         )
-        method = build_method(cell, scenario)
+        method = make_method(METHODS[cell.method], cell.config, cell.seed, scenario)
         scores = method.scores(scenario.reset(np.random.default_rng(0)))
         assert scores.shape == (scenario.spec.n_agents, scenario.spec.n_actions)
         assert np.isfinite(scores).all()

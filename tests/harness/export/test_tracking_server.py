@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.config.grid import load_grid
-from harness.results.result import load_result, result_path
+from harness.results.files import CellFiles
+from harness.results.result import load_result
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
 ROOT = Path(__file__).parents[3]
@@ -119,7 +120,7 @@ def test_a_run_appears_on_the_server_as_it_is_in_the_results(tmp_path, server):
     assert by_id.keys() == {of.id for of in cells}
     assert len(above) == 2
     for of in cells:
-        run, stored = by_id[of.id], load_result(result_path(tmp_path / "results/mine", of))
+        run, stored = by_id[of.id], load_result(CellFiles.of(tmp_path / "results/mine", of).result)
         assert tag_of(run, "mlflow.parentRunId") in above
         assert tag_of(run, "fingerprint") == stored.fingerprint
         assert curve(server, run) == [(r["step"], r["metrics"]["return"]) for r in stored.curve]

@@ -12,7 +12,6 @@ from harness.report import build_report, check_report, write_report
 from harness.report.markdown import code, escape
 from harness.report.numbers import decimals, number, range_text, rough
 from harness.results.files import CellFiles, Failure
-from harness.results.result import result_path
 from support import recorded
 
 
@@ -461,7 +460,7 @@ def test_several_places_are_told_apart_in_an_overview(tmp_path):
 def test_where_results_lie_does_not_reach_the_report(tmp_path):
     cell, texts = recorded.cell(), []
     for folder in (tmp_path / "x", tmp_path / "y"):
-        path = result_path(folder / "trial", cell)
+        path = CellFiles.of(folder / "trial", cell).result
         path.parent.mkdir(parents=True)
         path.mkdir()  # not even a file
         texts.append(build_report(grid(cell), folder).text)

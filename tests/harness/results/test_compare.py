@@ -12,7 +12,8 @@ from harness.__main__ import main
 from harness.cli import report as cli_report
 from harness.errors import ConfigurationError
 from harness.results.compare import Outcome, compare
-from harness.results.result import load_result, result_path
+from harness.results.files import CellFiles
+from harness.results.result import load_result
 from harness.stats.decision import MARGIN
 from support import recorded
 
@@ -41,7 +42,9 @@ def folders(made, tmp_path):
 def change(folder, shift, method="dqn", seeds=SEEDS):
     """Shift the returns of some runs, each by its own amount."""
     for seed, by in zip(seeds, np.broadcast_to(shift, len(seeds)), strict=True):
-        result = load_result(result_path(folder / "paper", recorded.cell(method, seed=seed)))
+        result = load_result(
+            CellFiles.of(folder / "paper", recorded.cell(method, seed=seed)).result
+        )
         curve = tuple(
             row | {"metrics": row["metrics"] | {"return": row["metrics"]["return"] + float(by)}}
             for row in result.curve
@@ -98,7 +101,7 @@ def test_a_wider_margin_forgives_more(folders):
 
 
 def test_other_curves_with_the_same_ends_are_equal(folders):
-    path = result_path(folders[1] / "paper", recorded.cell(seed=2))
+    path = CellFiles.of(folders[1] / "paper", recorded.cell(seed=2)).result
     result = load_result(path)
     row = result.curve[0]
     early = row | {"metrics": row["metrics"] | {"return": 0.1}}
@@ -110,7 +113,7 @@ def test_other_curves_with_the_same_ends_are_equal(folders):
 
 def test_four_seeds_are_too_few_to_say_worse(folders):
     for seed in (4, 5):
-        result_path(folders[1] / "paper", recorded.cell(seed=seed)).unlink()
+        CellFiles.of(folders[1] / "paper", recorded.cell(seed=seed)).result.unlink()
     change(folders[1], -0.3, seeds=range(4))
 
     found = compare(*folders, 0.02)
@@ -156,7 +159,7 @@ def test_folders_that_do_not_match_are_refused(folders, spoil, message):
 
 
 def test_a_damaged_record_is_refused_by_name(folders):
-    path = result_path(folders[1] / "paper", recorded.cell(seed=2))
+    path = CellFiles.of(folders[1] / "paper", recorded.cell(seed=2)).result
     path.write_text("{ half")
 
     with pytest.raises(ConfigurationError, match=r"dqn/seed=2\.json: not readable.*run its cell"):

@@ -13,7 +13,7 @@ from harness.config.grid import load_grid
 from harness.results.files import CellFiles, Failure
 from harness.results.index import load_runs
 from harness.results.integrity import find_faults
-from harness.results.result import load_result, result_path
+from harness.results.result import load_result
 from support import recorded
 
 GRID = """
@@ -58,7 +58,7 @@ def cell(method="dqn", seed=1, **fields):
 
 
 def path_of(here, method="dqn", seed=1, **fields):
-    return result_path(here / "results/mine", cell(method, seed, **fields))
+    return CellFiles.of(here / "results/mine", cell(method, seed, **fields)).result
 
 
 def edit(here, change, method="dqn", seed=1, **fields):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from harness.config.cell import Budget
-from harness.results.result import DamagedResult, load_result, result_path, thin_traces
+from harness.results.files import CellFiles
+from harness.results.result import DamagedResult, load_result, thin_traces
 from methods import METHODS
 from scenarios import SCENARIOS
 from support.recorded import cell, result
@@ -17,7 +18,7 @@ def test_a_result_reads_back_as_it_was_written(tmp_path):
     path = written.save(tmp_path)
     read = load_result(path)
 
-    assert path == result_path(tmp_path, written.cell)
+    assert path == CellFiles.of(tmp_path, written.cell).result
     assert read.cell == written.cell
     assert read.fingerprint == written.fingerprint
     assert read.curve == tuple(map(dict, written.curve))

@@ -11,16 +11,13 @@ from harness.errors import ConfigurationError
 from harness.results.files import CellFiles, Failure
 from harness.results.index import (
     CURVE_COLUMNS,
-    FINAL_COLUMNS,
     RESULT_COLUMNS,
     State,
     curve_table,
-    final_table,
     load_results,
     load_runs,
     written_fields,
 )
-from harness.results.result import result_path
 from support import recorded
 
 
@@ -64,13 +61,13 @@ def test_a_run_with_another_fingerprint_is_stale_and_gives_no_figures(tmp_path):
     run = state(cell, tmp_path)
 
     assert run.state is State.STALE
-    assert final_table([run]).empty
+    assert curve_table([run]).empty
 
 
 def test_a_result_filed_under_another_seed_is_stale(tmp_path):
     cell, other = recorded.cell(seed=0), recorded.cell(seed=1)
     path = recorded.result(cell).save(tmp_path / "trial")
-    path.rename(result_path(tmp_path / "trial", other))
+    path.rename(CellFiles.of(tmp_path / "trial", other).result)
 
     assert state(other, tmp_path).state is State.STALE
 
@@ -135,10 +132,9 @@ def test_tables_are_tidy(tmp_path):
     recorded.result(cell, 0.97).save(tmp_path / "trial")
 
     runs = load_runs(grid(cell), tmp_path)
-    curves, finals = curve_table(runs), final_table(runs)
+    curves = curve_table(runs)
 
     assert list(curves.columns) == CURVE_COLUMNS
-    assert list(finals.columns) == FINAL_COLUMNS
     assert len(curves) == recorded.EVALUATIONS * 3  # three metrics
     last = curves[curves["metric"] == "return"].iloc[-1].to_dict()
     assert last == {
@@ -165,9 +161,9 @@ def test_final_value_is_the_mean_of_the_last_ten_evaluations(tmp_path):
     ]
     recorded.result(cell, curve=tuple(rows)).save(tmp_path / "trial")
 
-    finals = final_table(load_runs(grid(cell), tmp_path))
+    (run,) = load_runs(grid(cell), tmp_path)
 
-    assert finals["value"].tolist() == [15.5]  # 11 ... 20
+    assert run.result.final("return") == 15.5  # 11 ... 20
 
 
 def test_fields_are_spelled_as_in_the_name_of_the_cell():

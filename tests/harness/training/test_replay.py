@@ -8,7 +8,8 @@ import pytest
 
 from harness.__main__ import main
 from harness.config.grid import load_grid
-from harness.results.result import load_result, result_path
+from harness.results.files import CellFiles
+from harness.results.result import load_result
 from harness.training import ONE_THREAD
 from harness.training.worker import work
 from methods import METHODS
@@ -32,7 +33,7 @@ def computed(tmp_path_factory):
     for of in load_grid(folder / "mine.toml").cells:
         work(of, folder, 1000.0, lambda: False)
     return {
-        of.method: load_result(result_path(folder, of))
+        of.method: load_result(CellFiles.of(folder, of).result)
         for of in load_grid(folder / "mine.toml").cells
     }
 

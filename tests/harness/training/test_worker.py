@@ -14,7 +14,7 @@ import harness.training.worker
 from harness.config.cell import Budget, Cell
 from harness.config.grid import Grid
 from harness.results.files import CellFiles, Failure, StorageError
-from harness.results.index import final_table, load_runs
+from harness.results.index import curve_table, load_runs
 from harness.results.result import RunResult, load_result
 from harness.training.loop import Training
 from harness.training.worker import run_cell, work
@@ -323,7 +323,7 @@ def test_a_loss_that_is_not_finite_ends_the_cell_with_its_step_and_keeps_the_cur
     assert all(row["step"] < 60 for row in rows)
     assert not files.result.exists()
     grid = Grid(name=tmp_path.name, description="", tuning=False, cells=(short(),))
-    assert final_table(load_runs(grid, tmp_path.parent)).empty
+    assert curve_table(load_runs(grid, tmp_path.parent)).empty
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from harness.cli import run
 from harness.cli import report
 from harness.cli import tune
 from harness.cli import policy
-from harness.cli import data
+from harness.cli import datasets
 from harness.cli import catalog
 # isort: on
 
 WRONG_USE = 2
-COMMANDS = (run, report, tune, policy, data, catalog)  # imported, they stand in `--help`
+COMMANDS = (run, report, tune, policy, datasets, catalog)  # imported, they stand in `--help`
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -597,10 +597,10 @@ BUGS = (
     ),
     Bug(
         "a file of another content is kept",
-        "harness/cli/data.py",
+        "harness/cli/datasets.py",
         "if digest.hexdigest() != file.sha256:",
         "if not digest:",
-        "tests/harness/cli/test_data.py",
+        "tests/harness/cli/test_datasets.py",
     ),
     Bug(
         "a fingerprint does not know files",

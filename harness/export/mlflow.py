@@ -29,7 +29,7 @@ from filelock import FileLock
 from harness.config.cell import Cell
 from harness.config.grid import Grid
 from harness.plotting.plot import Curve, Plot
-from harness.results.files import Failure
+from harness.results.failure import Failure
 from harness.results.index import done_by_variant
 from harness.results.result import RunResult
 from harness.training.pool import Job, View

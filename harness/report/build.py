@@ -11,7 +11,6 @@ from harness.published.claims import load_claims
 from harness.published.numbers import BOUND
 from harness.report.baselines import across_scenarios, against_baselines
 from harness.report.claims import Finding, against_the_papers, claims_table, findings, tally
-from harness.report.comparison import comparison, papers, sources
 from harness.report.costs import cost_plots, costs_section, sizes
 from harness.report.curves import plots
 from harness.report.document import (
@@ -30,6 +29,7 @@ from harness.report.document import (
     prose,
 )
 from harness.report.headline import headline
+from harness.report.main_table import comparison, papers, sources
 from harness.report.markdown import markdown
 from harness.report.notes import notes, unavailable_notes
 from harness.report.numbers import number, sentence

@@ -10,8 +10,8 @@ from scipy.stats import kendalltau
 
 from harness.published.claims import Claim
 from harness.published.numbers import BOUND, Published
-from harness.report.comparison import papers, range_of_ranks
 from harness.report.document import Block, Bullets, Entry, Heading, Table
+from harness.report.main_table import papers, range_of_ranks
 from harness.report.numbers import NOTHING, interval_text, signed
 from harness.report.rows import TaskRuns, Variant, differences, title_of
 from harness.stats.decision import CLOSE, MARGIN, Decision, decide, seeds_to_decide, verdict

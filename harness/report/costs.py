@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from harness.plotting.plot import Plot, Point, Scale
-from harness.report.comparison import each_label
 from harness.report.curves import level_of, name_of, seeds_of
 from harness.report.document import (
     Block,
@@ -18,6 +17,7 @@ from harness.report.document import (
     file_name,
     prose,
 )
+from harness.report.main_table import each_label
 from harness.report.numbers import NOTHING, count_text, number, rough, significant
 from harness.report.rows import Variant, labels, title_of
 from harness.results.cost import Costs, duration

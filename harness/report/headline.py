@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from harness.report.baselines import SUBJECT
-from harness.report.comparison import papers
 from harness.report.document import Block, Entry, Heading, Paragraph, Strong, Table, prose
+from harness.report.main_table import papers
 from harness.report.notes import COLLAPSED, collapsed
 from harness.report.numbers import NOTHING, mean_text, number
 from harness.report.rows import TaskRuns, Variant, title_of

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from harness.config.cell import Cell
 from harness.plotting.plot import Curve, Plot, Stated
 from harness.published.numbers import BOUND, Published, find_published, load_published
-from harness.report.comparison import papers, sources
 from harness.report.document import (
     Block,
     Entry,
@@ -20,6 +19,7 @@ from harness.report.document import (
     Table,
     file_name,
 )
+from harness.report.main_table import papers, sources
 from harness.report.numbers import NOTHING, decimals, mean_text
 from harness.report.rows import Variant, labels, stable_references
 from harness.stats.intervals import summarize

@@ -1,20 +1,19 @@
 """The files of one cell, side by side, and what happens when they cannot be written."""
 
 import errno
-import json
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from harness import errors
 from harness.config.cell import Cell
+from harness.errors import StorageError
 
 LOCK_PATIENCE_S = 0.3  # longer than `status` ever holds a lock to see whether it is free
 
@@ -23,10 +22,6 @@ _STORAGE = {
     for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR")
     if hasattr(errno, name)
 }
-
-
-class StorageError(errors.StorageError):
-    """The results folder cannot be written: no cell can go on, but nothing is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +50,6 @@ class CellFiles:
         stem = folder / cell.id
         suffixes = (".json", ".jsonl", ".pt", ".lock", ".failed.json", ".policy.pt")
         return cls(*(stem.with_name(stem.name + suffix) for suffix in suffixes))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why a cell has no result.
-
-    Attributes:
-        id: Name of the cell.
-        fingerprint: Of the cell as it was run; with another one the failure no longer counts.
-        kind: ``error`` (it raised), ``killed``, ``timeout`` or ``memory``.
-        message: One line.
-        traceback: Where it happened, if the cell could still say so.
-        time: When [UTC, ISO 8601].
-    """
-
-    id: str
-    fingerprint: str
-    kind: str
-    message: str
-    traceback: str
-    time: str
-
-    def save(self, path: Path) -> None:
-        """Write the failure in one atomic step."""
-        write_text(path, json.dumps(asdict(self), indent=2) + "\n")
-
-
-def load_failure(path: Path) -> Failure | None:
-    """Return a cell's last failure; None without one, or when it cannot be read."""
-    try:
-        return Failure(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def now() -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from harness.config.cell import Cell
 from harness.config.grid import Grid
 from harness.errors import ConfigurationError
-from harness.results.files import CellFiles, is_held, load_failure
+from harness.results.failure import load_failure
+from harness.results.files import CellFiles, is_held
 from harness.results.result import DamagedResult, RunResult, load_result
 
 if TYPE_CHECKING:

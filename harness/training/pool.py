@@ -20,9 +20,11 @@ import torch
 from pebble import ProcessPool
 
 from harness.config.cell import Cell
-from harness.results.files import CellFiles, Failure, StorageError, storage_errors
+from harness.errors import StorageError
+from harness.results.failure import Failure, describe_failure
+from harness.results.files import CellFiles, storage_errors
 from harness.training import ONE_THREAD
-from harness.training.worker import Outcome, describe, work
+from harness.training.worker import Outcome, work
 
 # glibc may hand freed memory back to the kernel after every update and get it again page by page at
 # the next: a third of IP's time in the jungle, a quarter of LIO's in traffic. Workers keep it.
@@ -208,7 +210,7 @@ def _settle(future: Future[Outcome], job: Job, folder: Path, summary: Summary, v
     elif isinstance(error, BrokenProcessPool):
         summary.obstacle = summary.obstacle or f"the worker processes could not go on: {error}"
     else:
-        summary.failures[job.cell] = failure = describe(error, job.cell)
+        summary.failures[job.cell] = failure = describe_failure(error, job.cell)
         path = CellFiles.of(folder, job.cell).failure
         try:
             with storage_errors(path):

@@ -18,7 +18,8 @@ from harness.config.cell import Cell
 from harness.config.scenario import headline
 from harness.results.checkpoint import Tail
 from harness.results.cost import duration
-from harness.results.files import CellFiles, Failure
+from harness.results.failure import Failure
+from harness.results.files import CellFiles
 from harness.training.pool import Job
 from harness.training.worker import Outcome
 from methods import METHODS

@@ -11,10 +11,10 @@ import torch
 from rich.console import Console
 
 from harness.config.cell import Cell
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, StorageError
 from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint
 from harness.results.cost import Costs, duration
-from harness.results.files import CellFiles, StorageError, move_aside, storage_errors
+from harness.results.files import CellFiles, move_aside, storage_errors
 from harness.results.index import look
 from harness.results.provenance import code_and_machine
 from harness.results.result import RunResult

@@ -1,8 +1,6 @@
 """Runs one cell: from its checkpoint, if there is one, to its result and its policy."""
 
-import signal
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,19 +8,11 @@ from typing import Any, Literal
 
 import psutil
 import torch
-from pebble import ProcessExpired
 
 from harness.config.cell import Cell
 from harness.results.checkpoint import DamagedCheckpoint, Stream, load_checkpoint, save_checkpoint
-from harness.results.files import (
-    CellFiles,
-    Failure,
-    StorageError,
-    cell_lock,
-    move_aside,
-    now,
-    storage_errors,
-)
+from harness.results.failure import failure_kind
+from harness.results.files import CellFiles, cell_lock, move_aside, now, storage_errors
 from harness.results.index import State, find
 from harness.results.provenance import code_and_machine
 from harness.results.result import WINDOW, RunResult
@@ -118,28 +108,6 @@ def keep_policy(folder: Path, training: Training) -> None:
     learned = {name: value for name, value in state.items() if name != _NOT_KEPT}
     with storage_errors(path):
         save_checkpoint(path, {"fingerprint": training.cell.fingerprint, "policy": learned})
-
-
-def describe(error: BaseException, cell: Cell) -> Failure:
-    """Put what ended a cell's run into a record."""
-    kind: str = _failure_kind(error)
-    message = f"{type(error).__name__}: {error}"
-    if isinstance(error, ProcessExpired):
-        code = error.exitcode
-        names = {-s: f"{s.name}; SIGKILL mostly means out of memory" for s in signal.Signals}
-        ending = f"exit code {code}" if code >= 0 else names.get(code, f"signal {-code}")
-        kind, message = "killed", f"its worker process ended ({ending})"
-    elif isinstance(error, TimeoutError) and error.args[:1] == ("Task timeout",):
-        kind, message = "timeout", f"not done after {error.args[1]:g} s (--time-limit)"
-    cause = error.__cause__
-    return Failure(
-        id=cell.id,
-        fingerprint=cell.fingerprint,
-        kind=kind,
-        message=message.strip().splitlines()[0],
-        traceback=str(cause) if cause else "".join(traceback.format_exception(error)),
-        time=now(),
-    )
 
 
 @dataclass(slots=True)
@@ -270,7 +238,7 @@ def _advance(training: Training, stream: Stream, files: CellFiles) -> None:
         with storage_errors(files.stream):
             stream.append(row)
     except Exception as error:
-        if _failure_kind(error) == "error":
+        if failure_kind(error) == "error":
             files.checkpoint.unlink(missing_ok=True)  # faults come back: mended, it starts anew
         raise
 
@@ -294,12 +262,3 @@ def _restore(cell: Cell, files: CellFiles) -> tuple[Training, Stream, Usage, lis
             notes.append(f"{error}; moved to {aside}, the cell starts over")
     with storage_errors(files.stream):
         return Training(cell), Stream(files.stream), Usage(), notes
-
-
-def _failure_kind(error: BaseException) -> Literal["error", "memory", "storage"]:
-    """Tell a fault of the run from a shortage of memory or of room on the disk."""
-    if isinstance(error, StorageError):
-        return "storage"
-    if isinstance(error, MemoryError) or "not enough memory" in str(error):  # torch's allocator
-        return "memory"
-    return "error"

@@ -14,8 +14,8 @@ from filelock import FileLock
 
 from harness.config.cell import Cell
 from harness.errors import StorageError
+from harness.results.failure import describe_failure
 from harness.training.pool import TICK_S, stop_asked, workers
-from harness.training.worker import describe
 from harness.tuning.held_out import to_compare
 from harness.tuning.plan import Plan
 from harness.tuning.progress import LogView
@@ -281,5 +281,5 @@ def _score_of(future: Scored, job: Job) -> Score | None:
         return future.result()
     if isinstance(error, BrokenProcessPool):
         raise StorageError(f"the worker processes could not go on: {error}")
-    failure = describe(error, job.cell)
+    failure = describe_failure(error, job.cell)
     return Score(value=None, steps=job.most_steps, cpu_s=0.0, wall_s=0.0, failure=failure.message)

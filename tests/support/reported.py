@@ -5,7 +5,8 @@ from pathlib import Path
 from harness.config.cell import Cell
 from harness.config.grid import Grid
 from harness.report import Report, build_report
-from harness.results.files import CellFiles, Failure
+from harness.results.failure import Failure
+from harness.results.files import CellFiles
 from support import recorded
 
 HOSTILE = """<script>alert("1")</script> a_b & 50 % {x}, \\end{y} $z$ 'q' [t](u) ~^|# "w" äø漢"""

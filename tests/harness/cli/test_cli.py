@@ -15,7 +15,8 @@ from harness.__main__ import main
 from harness.config.cell import Budget
 from harness.config.grid import load_grid
 from harness.export.mlflow import TrackingError
-from harness.results.files import CellFiles, load_failure
+from harness.results.failure import load_failure
+from harness.results.files import CellFiles
 from harness.results.result import load_result
 from support.recorded import cell, result
 

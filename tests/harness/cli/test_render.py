@@ -16,12 +16,13 @@ from harness.config.cell import Budget, Cell
 from harness.config.grid import load_grid
 from harness.plotting import animation
 from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint, save_checkpoint
+from harness.results.failure import describe_failure
 from harness.results.files import CellFiles
 from harness.results.result import load_result
 from harness.training.loop import Training
 from harness.training.pool import Summary
 from harness.training.replay import differences, recall_policy, record
-from harness.training.worker import describe, keep_policy, work
+from harness.training.worker import keep_policy, work
 from methods import METHODS
 from scenarios import SCENARIOS
 from scenarios.pictures import Episode, load_picture
@@ -291,7 +292,7 @@ def at_once(monkeypatch):
                 summary.outcomes[job.cell] = outcome
                 view.settled(job, outcome)
             except FloatingPointError as error:
-                summary.failures[job.cell] = failure = describe(error, job.cell)
+                summary.failures[job.cell] = failure = describe_failure(error, job.cell)
                 view.settled(job, failure)
         return summary
 

@@ -22,7 +22,7 @@ from harness.export.mlflow import (
     tracking_uri,
     variant_family,
 )
-from harness.results.files import Failure
+from harness.results.failure import Failure
 from harness.training.pool import Job
 from harness.training.worker import Outcome
 from support.recorded import cell, result

@@ -11,7 +11,8 @@ from harness.errors import ConfigurationError
 from harness.report import build_report, check_report, write_report
 from harness.report.markdown import code, escape
 from harness.report.numbers import decimals, number, range_text, rough
-from harness.results.files import CellFiles, Failure
+from harness.results.failure import Failure
+from harness.results.files import CellFiles
 from support import recorded
 
 

@@ -9,7 +9,8 @@ from harness.config.grid import Grid
 from harness.report import build_report
 from harness.report.document import Document, Entry, Paragraph, Strong, Table, text_of
 from harness.report.markdown import markdown
-from harness.results.files import CellFiles, Failure
+from harness.results.failure import Failure
+from harness.results.files import CellFiles
 from methods.dqn import DQN
 from scenarios.prisoner import Prisoner
 from support import recorded

@@ -10,7 +10,8 @@ import pytest
 
 from harness.__main__ import main
 from harness.config.grid import load_grid
-from harness.results.files import CellFiles, Failure
+from harness.results.failure import Failure
+from harness.results.files import CellFiles
 from harness.results.index import load_runs
 from harness.results.integrity import find_faults
 from harness.results.result import load_result

@@ -6,7 +6,8 @@ from filelock import FileLock
 from harness.config.grid import select
 from harness.errors import ConfigurationError
 from harness.results.cost import Costs, duration
-from harness.results.files import CellFiles, Failure
+from harness.results.failure import Failure
+from harness.results.files import CellFiles
 from harness.results.index import Run, State, by_variant, count, look, to_run
 from methods import METHODS
 from support.recorded import cell, result

@@ -8,7 +8,8 @@ import pytest
 from harness.config.cell import Budget
 from harness.config.grid import Grid
 from harness.errors import ConfigurationError
-from harness.results.files import CellFiles, Failure
+from harness.results.failure import Failure
+from harness.results.files import CellFiles
 from harness.results.index import (
     CURVE_COLUMNS,
     RESULT_COLUMNS,

@@ -12,10 +12,12 @@ import pytest
 from pebble import ProcessExpired
 
 from harness.config.cell import Budget, Cell
-from harness.results.files import CellFiles, Failure, StorageError, load_failure
+from harness.errors import StorageError
+from harness.results.failure import Failure, describe_failure, load_failure
+from harness.results.files import CellFiles
 from harness.results.result import load_result
 from harness.training.pool import KEEP_MEMORY, Job, Summary, execute, workers
-from harness.training.worker import Outcome, describe
+from harness.training.worker import Outcome
 from support import inside_workers
 from support.recorded import cell
 
@@ -233,7 +235,7 @@ def test_a_folder_that_cannot_be_written_stops_everything(tmp_path):
     ],
 )
 def test_what_ended_a_run_is_told_in_one_line(error, kind, says):
-    failure = describe(error, GOOD)
+    failure = describe_failure(error, GOOD)
 
     assert failure.kind == kind
     assert says in failure.message

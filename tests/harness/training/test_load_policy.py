@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from harness.config.cell import Budget
-from harness.errors import ConfigurationError
-from harness.results.files import CellFiles, StorageError
+from harness.errors import ConfigurationError, StorageError
+from harness.results.failure import describe_failure
+from harness.results.files import CellFiles
 from harness.results.result import load_result
 from harness.training import replay
 from harness.training.pool import Summary
 from harness.training.replay import TrainingError, load_policy
-from harness.training.worker import Outcome, describe, work
+from harness.training.worker import Outcome, work
 from support.recorded import cell
 
 SHORT = Budget(episodes=6, steps=0, evaluations=3, evaluation_episodes=2)
@@ -94,7 +95,7 @@ def test_a_damaged_policy_is_moved_aside_and_made_again(tmp_path, trained, capsy
         (Summary(obstacle="the disk is full"), StorageError, "the disk is full"),
         (Summary(interrupted=True), KeyboardInterrupt, "^$"),
         (
-            Summary(failures={CELL: describe(ValueError("no way"), CELL)}),
+            Summary(failures={CELL: describe_failure(ValueError("no way"), CELL)}),
             TrainingError,
             "dqn/seed=0: error: ValueError: no way",
         ),

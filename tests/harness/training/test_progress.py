@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from harness.config.cell import Budget
-from harness.results.files import CellFiles, Failure
+from harness.results.failure import Failure
+from harness.results.files import CellFiles
 from harness.training.pool import Job
 from harness.training.progress import Board, LogView, draw, shorten
 from harness.training.worker import Outcome

@@ -13,7 +13,9 @@ from filelock import FileLock
 import harness.training.worker
 from harness.config.cell import Budget, Cell
 from harness.config.grid import Grid
-from harness.results.files import CellFiles, Failure, StorageError
+from harness.errors import StorageError
+from harness.results.failure import Failure
+from harness.results.files import CellFiles
 from harness.results.index import curve_table, load_runs
 from harness.results.result import RunResult, load_result
 from harness.training.loop import Training

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.config.search_space import Parameter
-from harness.errors import ConfigurationError
-from harness.results.files import StorageError
+from harness.errors import ConfigurationError, StorageError
 from harness.tuning import storage
 from harness.tuning.proposing import decoded, distribution, encoded
 from harness.tuning.storage import StudyFiles

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
-from harness.cli.data import DataError, DataState, dataset_state
-from harness.cli.data import get as fetch
+from harness.cli.datasets import DataError, DataState, dataset_state
+from harness.cli.datasets import get as fetch
 from harness.config.grid import load_grid
 from scenarios.traffic import datasets as registry
 from scenarios.traffic.datasets import DataFile, Dataset, data_folder

@@ -1,7 +1,7 @@
 """How often the intervals cover and the tests raise a false alarm, by simulation.
 
-``python tests/error_rates.py`` in the repository root writes the table of ``docs/statistics.md``;
-with ``--write docs/statistics.md`` it puts it there.
+``PYTHONPATH=. python tests/error_rates.py`` in the repository root writes the table of
+``docs/statistics.md``; with ``--write docs/statistics.md`` it puts it there.
 """
 
 import argparse

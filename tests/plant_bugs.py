@@ -465,8 +465,8 @@ BUGS = (
     Bug(
         "claims read every metric as if more were better",
         "harness/report/claims.py",
-        "gaps = task.sign(claim.metric) * gaps",
-        "gaps = gaps * 1",
+        "gaps = task.sign(claim.metric) * differences(mine, theirs)",
+        "gaps = differences(mine, theirs)",
         "tests/harness/report/test_report_comparisons.py",
     ),
     Bug(
@@ -528,7 +528,7 @@ BUGS = (
     Bug(
         "figures plot the last bits of what was computed",
         "harness/stats/rounding.py",
-        "return stable(stable(value, scale), scale, _DRAWN)",
+        "return round(round(float(value), DIGITS - 1 - power), _DRAWN - 1 - power) + 0.0",
         "return float(value)",
         "tests/harness/report/test_last_bits.py",
     ),

@@ -1,7 +1,8 @@
 """Takes the pictures of the HTML report that the documents show.
 
 ``PYTHONPATH=.:tests python tests/take_pictures.py [PAGE]`` in the repository root; needs playwright
-and a Chromium, see ``tests/browser``. The page is ``reports/paper.html`` unless told.
+and a Chromium, see ``tests/browser``. Without a page it takes ``reports/paper.html``, which
+``report --format html`` writes.
 """
 
 import sys

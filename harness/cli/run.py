@@ -82,7 +82,6 @@ def run(
     commands may share a folder of results.
 
     \b
-      python -m harness run
       python -m harness run --grid paper --only 'scenario=prisoner' -j 8
       python -m harness run --grid paper --rerun failed --time-limit 7200
     """
@@ -94,6 +93,7 @@ def run(
     from harness.results.index import count, look, to_run
     from harness.training.pool import Job, Summary, execute
 
+    track = _tracks(results, track)
     loaded, log = load_grid(grid), console(stderr=True)
     folder = results / loaded.name
     before = look(select(loaded.cells, only), folder)
@@ -247,12 +247,11 @@ def _view(
     n_workers: int,
     log: "Console",
     *,
-    track: bool | None,
+    track: bool,
 ) -> Iterator["View"]:
     """Show how things go, on a terminal, in lines, and in MLflow where there is a tracker."""
     from harness.training.progress import Board, watch
 
-    track = _tracks(results, track)
     with watch(Board(jobs, results / grid.name, n_workers), log) as view:
         if not track:
             yield view

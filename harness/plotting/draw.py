@@ -49,7 +49,7 @@ _NAME_LENGTH = 44  # longer legends would leave no room for the axes
 _POINTS = 72  # an inch
 _GEOMETRY = re.compile(rb'\s(?:d|x|y|transform)="[^"]*"')
 _NUMBER = re.compile(rb"scale\([^)]*\)|-?\d+\.\d+")
-_SEAL = b"<!-- drawing sha256: %s -->\n"
+_SEAL = b"<!-- drawing sha256: "
 
 
 def draw(plot: Plot | AgentPlot) -> bytes:
@@ -62,8 +62,14 @@ def draw(plot: Plot | AgentPlot) -> bytes:
             # A letter that the font does not have is drawn as a box; pages show names themselves.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             figure.savefig(file, format="svg", metadata=metadata)
-    svg = _GEOMETRY.sub(lambda found: _NUMBER.sub(_four_digits, found[0]), file.getvalue())
-    return svg + _SEAL % hashlib.sha256(svg).hexdigest().encode()
+    # Four digits, at most three decimals: a tenth of a point on some hundred. Scales stay.
+    svg = _GEOMETRY.sub(
+        lambda part: _NUMBER.sub(
+            lambda n: n[0] if n[0][:1] == b"s" else b"%.4g" % round(float(n[0]), 3), part[0]
+        ),
+        file.getvalue(),
+    )
+    return b"%b%b%b -->\n" % (svg, _SEAL, hashlib.sha256(svg).hexdigest().encode())
 
 
 def stored_digest(path: Path) -> str | None:
@@ -71,12 +77,12 @@ def stored_digest(path: Path) -> str | None:
 
     None when the file is not one of ours; nothing when it was changed since it was drawn.
     """
-    content = path.read_bytes()
-    drawing, mark, seal = content.rpartition(_SEAL[:20])  # texts become comments, too
-    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", content)
+    svg = path.read_bytes()
+    found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", svg)
     if found is None:
         return None
-    changed = mark and mark + seal != _SEAL % hashlib.sha256(drawing).hexdigest().encode()
+    drawing, mark, seal = svg.rpartition(_SEAL)
+    changed = mark and seal.split()[0] != hashlib.sha256(drawing).hexdigest().encode()
     return "" if changed else found[1].decode()
 
 
@@ -150,14 +156,6 @@ def sweep_style(n: int) -> LineStyle:
 def level_style(n: int) -> LineStyle:
     """Return the style of the n-th fixed policy, a gray line without markers."""
     return LineStyle("#555555", (0, _LEVEL_DASHES[n % len(_LEVEL_DASHES)]), "")
-
-
-def _four_digits(number: re.Match[bytes]) -> bytes:
-    """Keep four digits, three decimals of them: a tenth of a point on some hundred points.
-
-    Scales stay as they are.
-    """
-    return number[0] if number[0][:1] == b"s" else b"%.4g" % round(float(number[0]), 3)
 
 
 def _figure(plot: Plot) -> Figure:

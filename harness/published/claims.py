@@ -53,7 +53,7 @@ class Claim(Table, strict=False):
     others_options: tuple[Options, ...] = ()
 
     @property
-    def rivals(self) -> tuple[tuple[str, Options], ...]:
+    def baselines(self) -> tuple[tuple[str, Options], ...]:
         """Methods it is compared with, each with the options of its scenario."""
         tasks = self.others_options or (self.options,)
         return tuple((method, options) for options in tasks for method in self.others)

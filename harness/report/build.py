@@ -12,7 +12,7 @@ from harness.published.numbers import BOUND
 from harness.report.baselines import across_scenarios, against_baselines
 from harness.report.claims import Finding, against_the_papers, claims_table, findings, tally
 from harness.report.comparison import comparison, papers, sources
-from harness.report.costs import cost_plots, costs_section
+from harness.report.costs import cost_plots, costs_section, sizes
 from harness.report.curves import plots
 from harness.report.document import (
     Block,
@@ -21,12 +21,12 @@ from harness.report.document import (
     Document,
     Figure,
     Heading,
-    NamedPlot,
+    Notes,
     Paragraph,
+    Piece,
     Strong,
     Table,
     file_name,
-    footnotes,
     prose,
 )
 from harness.report.headline import headline
@@ -34,12 +34,13 @@ from harness.report.markdown import markdown
 from harness.report.notes import notes, unavailable_notes
 from harness.report.numbers import number, sentence
 from harness.report.rows import TaskRuns, gather
-from harness.report.sharing import share_plots, sharing, sizes
+from harness.report.sharing import share_plots, sharing
 from harness.report.study import find_studies, study_section
 from harness.results.index import Run, State, load_runs
 from harness.results.integrity import Fault, Kind, find_faults
 from harness.stats.decision import CLOSE, MARGIN
 from harness.stats.paired import ALARM, LEAST_PAIRS, POWER
+from scenarios import SCENARIOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class Report:
         return markdown(self.document)
 
     @property
-    def figures(self) -> tuple[NamedPlot, ...]:
+    def figures(self) -> tuple[Figure, ...]:
         """What its figures plot."""
         return self.document.figures
 
@@ -98,7 +99,7 @@ def build_report(grid: Grid, results: Path) -> Report:
         blocks += study_section(study)
     blocks += [*across_scenarios(tasks), *costs_section(runs), *soundness(runs, faults)]
     if unavailable := unavailable_notes(runs):
-        blocks += [Heading(2, "Not available"), *footnotes(unavailable)]
+        blocks += [Heading(2, "Not available"), Notes(tuple(unavailable))]
     document = with_digest(Document(name=grid.name, blocks=tuple(blocks)))
     return Report(document=document, records=results / grid.name, faults=faults)
 
@@ -120,17 +121,16 @@ def section(task: TaskRuns, found: Sequence[Finding], *, main: bool) -> list[Blo
         found: What they say of the papers' claims.
         main: Whether it stands for its scenario.
     """
-    blocks: list[Block] = [
-        Heading(2, task.task),
-        Paragraph(sentence(task.description)),
-    ]
+    description = sentence(SCENARIOS[task.name].description)
+    blocks: list[Block] = [Heading(2, task.task), Paragraph(description)]
     for n, (metric, info) in enumerate(task.headline.items()):
         blocks += [
             Heading(3, f"{metric} {'↑' if info.higher_is_better else '↓'} ({info.unit})"),
             comparison(task, metric, whole=n == 0),
             *_references(task, metric),
         ]
-    blocks += footnotes(notes(task.task, task.rows))
+    if said := notes(task.task, task.rows):
+        blocks.append(Notes(tuple(said)))
     for metric in task.headline:
         blocks += against_the_papers(task, metric)
     blocks += claims_table(found)
@@ -138,26 +138,21 @@ def section(task: TaskRuns, found: Sequence[Finding], *, main: bool) -> list[Blo
         for label in task.labels:
             blocks += against_baselines(task, metric, label)
     kept = {file_name(task.task, *more) for more in (*((x,) for x in task.labels), ("sharing",))}
-    blocks += [Figure(p, main and p.file in kept) for p in plots(task.task, task.rows)]
+    blocks += [replace(f, main=main and f.file in kept) for f in plots(task.task, task.rows)]
     blocks += sharing(task.rows)
-    blocks += [Figure(p, main and p.file in kept) for p in share_plots(task.task, task.rows)]
-    return [*blocks, *sizes(task.rows), *map(Figure, cost_plots(task.task, task.rows))]
+    blocks += [replace(f, main=main and f.file in kept) for f in share_plots(task.task, task.rows)]
+    return [*blocks, *sizes(task.rows), *cost_plots(task.task, task.rows)]
 
 
 def _references(task: TaskRuns, metric: str) -> list[Block]:
     """Return bound and floor, and where in the papers the table's figures come from."""
-    floor, bound, places = (
-        task.reference_values.floor,
-        task.reference_values.bound,
-        task.places(metric),
-    )
-    stated = papers(task.stated(metric, BOUND))
-    said = []
-    if metric in bound:
+    known, places, said = task.reference_values, task.places(metric), []
+    if metric in known.bound:
+        stated = papers(task.stated(metric, BOUND))
         papers_too = f" (papers: {stated})" if stated else ""
-        said.append(f"bound {number(bound[metric], places)}{papers_too}")
-    if metric in floor:
-        said.append(f"floor {number(floor[metric], places)}")
+        said.append(f"bound {number(known.bound[metric], places)}{papers_too}")
+    if metric in known.floor:
+        said.append(f"floor {number(known.floor[metric], places)}")
     here = (metric, task.options)
     found = sources([e for e in task.published if (e.metric, e.options) == here])
     text = " ".join(filter(None, [sentence(", ".join(said)) if said else "", found]))
@@ -195,6 +190,13 @@ def header(grid: Grid, runs: Sequence[Run], faults: Sequence[Fault]) -> list[Blo
     """Return what the report is, what makes it, how many runs became what, and how to read it."""
     counts = Counter(run.state for run in runs)
     said = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
+    counted: list[Piece] = [Strong(f"{len(runs)} runs: {said}.")]
+    if faults:
+        kinds = ", ".join(dict.fromkeys(fault.kind for fault in faults))
+        n_faults = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        counted += [" ", Strong(f"Integrity: {n_faults} ({kinds}), named at the end.")]
+    elif counts[State.DONE]:
+        counted.append(f" Integrity: no fault in {counts[State.DONE]} records.")
     blocks: list[Block] = [
         Heading(1, grid.name),
         Paragraph(
@@ -204,7 +206,7 @@ def header(grid: Grid, runs: Sequence[Run], faults: Sequence[Fault]) -> list[Blo
                 "; do not edit.",
             )
         ),
-        Paragraph((Strong(f"{len(runs)} runs: {said}."), *_soundness(counts, faults))),
+        Paragraph(tuple(counted)),
     ]
     if not counts[State.DONE]:
         start = Code(f"python -m harness run --grid {grid.name}")
@@ -240,31 +242,16 @@ def overview(
     return [Table(head=head, rows=tuple(lines))]
 
 
-def _soundness(counts: Mapping[State, int], faults: Sequence[Fault]) -> tuple[str | Strong, ...]:
-    if faults:
-        kinds = ", ".join(dict.fromkeys(fault.kind for fault in faults))
-        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        return (" ", Strong(f"Integrity: {number} ({kinds}), named at the end."))
-    return (f" Integrity: no fault in {counts[State.DONE]} records.",) if counts[State.DONE] else ()
-
-
-_LOOKED_FOR = ", ".join(Kind)
-
-
 def soundness(runs: Sequence[Run], faults: Sequence[Fault]) -> list[Block]:
     """Return the section on integrity; nothing without a record."""
     n_records = sum(run.state is State.DONE for run in runs)
     if not n_records and not faults:
         return []
-    blocks: list[Block] = [
+    said = f"{n_records} records were looked through for: {', '.join(Kind)}. Found:"
+    lines = tuple((str(fault.kind), fault.where, fault.detail) for fault in faults)
+    table = Table(head=("fault", "where", "what was found"), rows=lines, left=3)
+    return [
         Heading(2, "Integrity"),
-        Paragraph(
-            prose(
-                f"{n_records} records were looked through for: {_LOOKED_FOR}. "
-                f"{'Found:' if faults else 'Found: nothing.'}"
-            )
-        ),
+        Paragraph(prose(said if faults else f"{said} nothing.")),
+        *([table] if faults else []),
     ]
-    lines = [(str(fault.kind), fault.where, fault.detail) for fault in faults]
-    head = ("fault", "where", "what was found")
-    return [*blocks, Table(head=head, rows=tuple(lines), left=3)] if lines else blocks

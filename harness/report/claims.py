@@ -2,16 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import kendalltau
 
 from harness.published.claims import Claim
-from harness.published.numbers import BOUND, Options, Published
+from harness.published.numbers import BOUND, Published
 from harness.report.comparison import papers, range_of_ranks
-from harness.report.document import Block, Entry, Heading, Table, bullets
+from harness.report.document import Block, Bullets, Entry, Heading, Table
 from harness.report.numbers import NOTHING, interval_text, signed
 from harness.report.rows import TaskRuns, Variant, differences, title_of
 from harness.stats.decision import CLOSE, MARGIN, Decision, decide, seeds_to_decide, verdict
@@ -28,15 +28,14 @@ class Pair:
         method: The method that the claim speaks of.
         baseline: The other, with the options of its scenario where these differ.
         decision: What the runs say; None where a method of the pair has no runs.
-        advantage: How much better the method is, with its interval.
-        needed: How many seeds would decide what is undecided.
+        figures: How much better the method is, unless the claim holds, with its interval, and how
+            many seeds would decide what is undecided.
     """
 
     method: str
     baseline: str
-    decision: Decision | None = None
-    advantage: str = ""
-    needed: str = ""
+    decision: Decision | None
+    figures: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,44 +75,20 @@ def tally(found: Iterable[Finding], label: str) -> str:
 
 
 def _pairs(task: TaskRuns, label: str, claim: Claim, tasks: Sequence[TaskRuns]) -> Iterator[Pair]:
+    """Yield what the runs say of each pair; a baseline's are elsewhere if its game is another."""
     for method in claim.methods:
         mine = _values(task, method, label, claim)
-        for baseline, options in claim.rivals:
-            theirs = _baseline_values(task, tasks, baseline, options, label, claim)
+        for baseline, options in claim.baselines:
+            elsewhere = [t for t in tasks if (t.name, t.options) == (task.name, options)]
+            where = [task] if options == task.options else elsewhere
+            found = (_values(one, baseline, label, claim) for one in where)
+            theirs = next(filter(None, found), {})  # seen in several ways: the first
             name = title_of(baseline)
             if options != claim.options:
                 name += f" ({', '.join(f'{key}={value}' for key, value in options.items())})"
-            pair = Pair(method=title_of(method), baseline=name)
-            yield _judged(task, claim, pair, differences(mine, theirs))
-
-
-def _baseline_values(
-    task: TaskRuns,
-    tasks: Sequence[TaskRuns],
-    baseline: str,
-    options: Options,
-    label: str,
-    claim: Claim,
-) -> Mapping[int, float]:
-    """Return a baseline's values: here if its game is the same, else where that one was run."""
-    if options == task.options:
-        return _values(task, baseline, label, claim)
-    there = [p for p in tasks if (p.name, p.options) == (task.name, options)]
-    found = (_values(p, baseline, label, claim) for p in there)
-    return next((values for values in found if values), {})  # seen in several ways: the first
-
-
-def _judged(task: TaskRuns, claim: Claim, pair: Pair, gaps: Float[np.ndarray, "pairs"]) -> Pair:
-    if not len(gaps):
-        return pair
-    gaps = task.sign(claim.metric) * gaps
-    margin = task.margin(claim.metric, MARGIN)
-    return replace(
-        pair,
-        decision=decide(claim.relation, gaps, margin, np.random.default_rng(0)),
-        advantage=interval_text(stable_mean(gaps), mean_interval(gaps), task.places(claim.metric)),
-        needed=_needed(seeds_to_decide(claim.relation, gaps, margin), len(gaps)),
-    )
+            gaps = task.sign(claim.metric) * differences(mine, theirs)
+            decision, figures = _judged(task, claim, gaps) if len(gaps) else (None, "not run")
+            yield Pair(method=title_of(method), baseline=name, decision=decision, figures=figures)
 
 
 def _values(task: TaskRuns, method: str, label: str, claim: Claim) -> Mapping[int, float]:
@@ -121,10 +96,17 @@ def _values(task: TaskRuns, method: str, label: str, claim: Claim) -> Mapping[in
     return row.by_seed(label, claim.metric, claim.when) if row is not None else {}
 
 
-def _needed(seeds: int | None, n: int) -> str:
-    if n < 2:
-        return "needs more seeds"
-    return f"needs {seeds} seeds" if seeds is not None else f"needs over {MOST_SEEDS} seeds"
+def _judged(task: TaskRuns, claim: Claim, gaps: Float[np.ndarray, "pairs"]) -> tuple[Decision, str]:
+    margin = task.reference_values.share_of_way(claim.metric, MARGIN)
+    decision = decide(claim.relation, gaps, margin, np.random.default_rng(0))
+    if decision is Decision.HOLDS:
+        return decision, ""
+    advantage = interval_text(stable_mean(gaps), mean_interval(gaps), task.places(claim.metric))
+    if decision is Decision.FAILS:
+        return decision, advantage
+    seeds = seeds_to_decide(claim.relation, gaps, margin)
+    needed = f"{seeds} seeds" if seeds is not None else f"over {MOST_SEEDS} seeds"
+    return decision, f"{advantage}, needs {needed if len(gaps) > 1 else 'more seeds'}"
 
 
 _HEAD = ("claim", "source", "settings", "holds", "does not hold", "undecided")
@@ -157,15 +139,9 @@ def _column(finding: Finding, decision: Decision) -> str:
     """
     by_method: dict[str, list[str]] = {}
     for pair in finding.pairs:
-        if pair.decision is decision:
-            details = {
-                Decision.HOLDS: "",
-                Decision.FAILS: f" ({pair.advantage})",
-                Decision.UNDECIDED: f" ({pair.advantage}, {pair.needed})",
-            }
-            by_method.setdefault(pair.method, []).append(pair.baseline + details[decision])
-        elif pair.decision is None and decision is Decision.UNDECIDED:
-            by_method.setdefault(pair.method, []).append(f"{pair.baseline} (not run)")
+        if (pair.decision or Decision.UNDECIDED) is decision:
+            figures = f" ({pair.figures})" if pair.figures else ""
+            by_method.setdefault(pair.method, []).append(pair.baseline + figures)
     relation = finding.claim.relation
     said = (f"{method} {relation} {', '.join(others)}" for method, others in by_method.items())
     return "; ".join(said) or NOTHING
@@ -221,7 +197,7 @@ def against_the_papers(task: TaskRuns, metric: str) -> list[Block]:
     return [
         Heading(3, f"{metric} against the papers"),
         Table(head=tuple(head), rows=tuple(lines), left=2),
-        *bullets(orders),
+        *([Bullets(tuple(orders))] if orders else []),
     ]
 
 
@@ -252,29 +228,22 @@ def _line(
     for label in task.labels:
         among = matches[entry.paper, label]
         match = next((match for match in among if match.entry.method == entry.method), None)
-        line += (
-            [NOTHING, NOTHING] if match is None else _standing(task, metric, label, match, entry)
+        if match is None:
+            line += [NOTHING, NOTHING]
+            continue
+        values, records = match.row.finals(label, metric), match.row.records(label)
+        said = verdict(
+            values,
+            _value(entry),
+            tolerance=entry.spread,
+            margin=task.reference_values.share_of_way(metric, CLOSE),
+            higher_is_better=task.sign(metric) > 0,
         )
-        if len(among) < 2:
-            line[-1] = NOTHING
+        gap = signed(stable_mean(values) - _value(entry), task.places(metric))
+        ranks = f"{range_of_ranks(match.rank)} ({range_of_ranks(match.papers_rank)})"
+        line.append(Entry(text=f"{said} ({gap})", records=records))
+        line.append(Entry(text=ranks, records=records) if len(among) > 1 else NOTHING)
     return (title_of(entry.method), papers(entries), *line)
-
-
-def _standing(
-    task: TaskRuns, metric: str, label: str, match: _Match, entry: Published
-) -> tuple[Entry, Entry]:
-    values = match.row.finals(label, metric)
-    said = verdict(
-        values,
-        _value(entry),
-        tolerance=entry.spread,
-        margin=task.margin(metric, CLOSE),
-        higher_is_better=task.sign(metric) > 0,
-    )
-    gap = signed(stable_mean(values) - _value(entry), task.places(metric))
-    ranks = f"{range_of_ranks(match.rank)} ({range_of_ranks(match.papers_rank)})"
-    records = match.row.records(label)
-    return Entry(text=f"{said} ({gap})", records=records), Entry(text=ranks, records=records)
 
 
 def _order(task: TaskRuns, metric: str, paper: str, label: str, matches: Sequence[_Match]) -> str:

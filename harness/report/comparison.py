@@ -1,17 +1,11 @@
 """The main table: each method beside the papers' figures, a group of columns per label."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from harness.published.numbers import Published
 from harness.report.document import Entry, Table
-from harness.report.notes import (
-    COLLAPSED,
-    about_method,
-    about_runs,
-    centralized,
-    collapsed,
-)
+from harness.report.notes import COLLAPSED, about_method, about_runs, centralized, collapsed
 from harness.report.numbers import NOTHING, mean_text, range_text, rough
 from harness.report.rows import TaskRuns, Variant
 from harness.results.index import State
@@ -30,26 +24,28 @@ def comparison(task: TaskRuns, metric: str, *, whole: bool) -> Table:
         whole: Whether to add what does not depend on the metric: hops and steps/s.
     """
     head = ["method", "papers"]
-    ranks: dict[str, Mapping[str, str]] = {}
+    ranks: dict[tuple[str, str], str] = {}  # of the learners as they are, by label and title
     for label in task.labels:
         head += [f"{label}: mean [95 %]", "min to max", "seeds", "rank"]
-        ranks[label] = _ranks(task, metric, label)
-    body: list[list[str | Entry]] = []
+        learners = [row for row in task.rows if row.learns and row.plain]
+        ran = [row for row in learners if row.finals(label, metric).size]
+        for row, ends in zip(ran, task.ranks(metric, label, ran), strict=True):
+            ranks[label, row.title] = range_of_ranks(ends)
+    body: list[tuple[str | Entry, ...]] = []
     for row in task.rows:
         known = (about_method(task.task),) if centralized(row) else ()
-        line: list[str | Entry] = [
-            Entry(text=row.title, notes=known),
-            _stated(task, row, metric),
-        ]
+        # The papers state one figure per method: at their own settings.
+        stated = "" if row.cell.fields else papers(task.stated(metric, row.cell.method))
+        line: list[str | Entry] = [Entry(text=row.title, notes=known), stated]
         for label in task.labels:
             line += _outcome(task, row, label, metric)
-            rank = ranks[label].get(row.title, "")
+            rank = ranks.get((label, row.title), "")
             line.append(Entry(text=rank, records=row.records(label) if rank else ()))
         if whole:
-            line += [each_label(row, task.labels, say) for say in (_hops, _speed)]
-        body.append(line)
-    head += ["hops", "steps/s"] if whole else []
-    return Table(head=tuple(head), rows=tuple(map(tuple, body)), left=2)
+            line += [each_label(row, task.labels, say) for say in _ONCE.values()]
+        body.append(tuple(line))
+    head += _ONCE if whole else []
+    return Table(head=tuple(head), rows=tuple(body), left=2)
 
 
 def each_label(
@@ -89,19 +85,6 @@ def range_of_ranks(ends: tuple[int, int]) -> str:
     return "-".join(str(end) for end in dict.fromkeys(ends))
 
 
-def _ranks(task: TaskRuns, metric: str, label: str) -> dict[str, str]:
-    """Return the ranks of the learners as they are, by title."""
-    rows = [row for row in task.rows if row.learns and row.plain and row.finals(label, metric).size]
-    found = task.ranks(metric, label, rows)
-    return {row.title: range_of_ranks(ends) for row, ends in zip(rows, found, strict=True)}
-
-
-def _stated(task: TaskRuns, row: Variant, metric: str) -> str:
-    if row.cell.fields:  # the papers state one figure per method: at their own settings
-        return ""
-    return papers(task.stated(metric, row.cell.method))
-
-
 def _outcome(task: TaskRuns, row: Variant, label: str, metric: str) -> list[str | Entry]:
     """Return mean with interval, range, and seeds done of seeds asked."""
     asked = Counter(run.state for run in row.runs.get(label, ()))
@@ -130,10 +113,12 @@ def _outcome(task: TaskRuns, row: Variant, label: str, metric: str) -> list[str 
     ]
 
 
-def _hops(results: Sequence[RunResult]) -> str:
-    return "/".join(str(n) for n in sorted({result.method["hops"] for result in results}))
-
-
 def _speed(results: Sequence[RunResult]) -> str:
     speeds = sorted(r.provenance["steps_per_s"] for r in results if r.provenance["steps_per_s"])
     return rough(speeds[len(speeds) // 2]) if speeds else NOTHING
+
+
+_ONCE: dict[str, Callable[[Sequence[RunResult]], str]] = {  # columns that no metric changes
+    "hops": lambda results: "/".join(map(str, sorted({r.method["hops"] for r in results}))),
+    "steps/s": _speed,
+}

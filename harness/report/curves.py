@@ -4,18 +4,57 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
-
-from harness.plotting.plot import Curve, Level, Plot, Point
+from harness.plotting.plot import Curve, Level, Plot
 from harness.published.numbers import BOUND, find_published, load_published
-from harness.report.document import NamedPlot, file_name
+from harness.report.document import Figure, file_name
 from harness.report.rows import Variant, labels
 from harness.results.index import State, curve_table
-from harness.results.result import RunResult
 from harness.stats.rounding import drawn, size_of
 from methods import METHODS
 from scenarios import SCENARIOS
 from scenarios.base import Metric
+
+
+def plots(task: str, rows: Sequence[Variant]) -> tuple[Figure, ...]:
+    """Return the learning curves of a task: per label the methods, then each one's swept fields.
+
+    They show the scenario's headline metrics. Where the papers compare some of the methods, these
+    have a figure, and the others the next. Where the methods' episodes differ in length, sample
+    efficiency has figures of its own, over environment steps.
+    """
+    scenario = rows[0].cell.scenario
+    compared = {entry.method for entry in load_published(scenario)}
+    infos = {name: m for name, m in SCENARIOS[scenario].metric_info.items() if m.headline}
+    found = []
+    for n, (metric, info) in enumerate(infos.items()):
+        for label in labels(rows):
+            done = [row for row in rows if row.finals(label, metric).size]
+            where = _Where(
+                task=task,
+                label=label,
+                metric=metric,
+                info=info,
+                file=(task, label, metric) if n else (task, label),
+                levels=_levels(done, label, metric),
+                length=_episode_length(done, label),
+            )
+            groups = [*_groups(done, compared)]
+            found += [_figure(where, group, "episode") for group in groups]
+            if where.length is None:
+                found += [_figure(where, group, "step") for group in groups if group.by_method]
+    return tuple(found)
+
+
+class _Where(NamedTuple):
+    """What the figures of a metric under a label have in common."""
+
+    task: str
+    label: str
+    metric: str
+    info: Metric
+    file: tuple[str, ...]  # how the files' names begin
+    levels: tuple[Level, ...]
+    length: float | None  # steps of an episode, if it is always the same
 
 
 class _Group(NamedTuple):
@@ -25,53 +64,6 @@ class _Group(NamedTuple):
     file: tuple[str, ...] = ()  # what follows task and label in the file's name ...
     title: tuple[str, ...] = ()  # ... and in the title
     by_method: bool = True
-
-
-class _Where(NamedTuple):
-    """What the figures of a label have in common."""
-
-    task: str
-    label: str
-    metric: str
-    info: Metric
-    first: bool  # of the headline metrics
-
-    def file(self, *more: str) -> str:
-        """Return the name of a figure's file."""
-        return file_name(self.task, self.label, *([] if self.first else [self.metric]), *more)
-
-    @property
-    def ylabel(self) -> str:
-        """Metric with unit."""
-        return f"{self.metric} [{self.info.unit}]"
-
-
-def plots(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
-    """Return the learning curves of a task: per label the methods, then each one's swept fields.
-
-    They show the scenario's headline metrics. Where the papers compare some of the methods, these
-    have a figure, and the others the next. Where the methods' episodes differ in length, sample
-    efficiency has figures of its own, over environment steps.
-    """
-    infos = SCENARIOS[rows[0].cell.scenario].metric_info
-    headline = [metric for metric, info in infos.items() if info.headline]
-    return tuple(
-        plot
-        for n, metric in enumerate(headline)
-        for label in labels(rows)
-        for plot in _plots(_Where(task, label, metric, infos[metric], first=n == 0), rows)
-    )
-
-
-def _plots(where: _Where, rows: Sequence[Variant]) -> list[NamedPlot]:
-    compared = {entry.method for entry in load_published(rows[0].cell.scenario)}
-    done = [row for row in rows if row.finals(where.label, where.metric).size]
-    groups, length = [*_groups(done, compared)], _episode_length(done, where.label)
-    levels = levels_of(done, where.label, where.metric)
-    found = [_over_episodes(where, group, levels, length) for group in groups]
-    if length is None:
-        found += [_over_steps(where, group, levels) for group in groups if group.by_method]
-    return found
 
 
 def _groups(done: Sequence[Variant], compared: Collection[str]) -> Iterator[_Group]:
@@ -95,43 +87,50 @@ def _groups(done: Sequence[Variant], compared: Collection[str]) -> Iterator[_Gro
         yield _Group(rows, (method,), (METHODS[method].title,), by_method=False)
 
 
-def _over_episodes(
-    where: _Where, group: _Group, levels: tuple[Level, ...], length: float | None
-) -> NamedPlot:
+def _figure(where: _Where, group: _Group, along: Literal["episode", "step"]) -> Figure:
+    """Plot the curves of a group over episodes, or its sample efficiency over steps."""
+    label, metric, info = where.label, where.metric, where.info
+    over_steps = along == "step"
+    about = ("sample efficiency", *group.title) if over_steps else group.title
     plot = Plot(
-        title=", ".join([where.task, where.label, *group.title]),
-        ylabel=where.ylabel,
-        curves=tuple(curve_of(row, where.label, where.metric) for row in group.rows),
-        levels=levels,
-        yscale="log" if where.info.log else "linear",
+        title=", ".join([where.task, label, *about]),
+        ylabel=f"{metric} [{info.unit}]",
+        curves=tuple(curve_of(row, label, metric, along=along) for row in group.rows),
+        levels=where.levels,
+        yscale="log" if info.log else "linear",
         by_method=group.by_method,
+        xlabel="environment steps of training" if over_steps else "training episodes",
     )
-    caption = (
-        f"{_mean_and_band(where, group)} Seeds are put together evaluation by evaluation, each at "
-        "the mean number of training episodes played by then."
+    seeds = seeds_of(((row, label) for row in group.rows), "band")
+    caption = f"{metric}: {seeds}; gray: fixed policies."
+    if over_steps:
+        return Figure(file_name(*where.file, *group.file, "steps"), caption, plot)
+    caption += (
+        " Seeds are put together evaluation by evaluation, each at the mean number of training "
+        "episodes played by then."
     )
-    if length is not None:
-        caption += f" An episode always has {length:,g} steps: the axis shows sample efficiency."
-    return NamedPlot(where.file(*group.file), caption, plot)
+    if (steps := where.length) is not None:
+        caption += f" An episode always has {steps:,g} steps: the axis shows sample efficiency."
+    return Figure(file_name(*where.file, *group.file), caption, plot)
 
 
-def _over_steps(where: _Where, group: _Group, levels: tuple[Level, ...]) -> NamedPlot:
-    curves = (curve_of(row, where.label, where.metric, along="step") for row in group.rows)
-    plot = Plot(
-        title=", ".join([where.task, where.label, "sample efficiency", *group.title]),
-        ylabel=where.ylabel,
-        curves=tuple(curves),
-        levels=levels,
-        yscale="log" if where.info.log else "linear",
-        by_method=group.by_method,
-        xlabel="environment steps of training",
-    )
-    return NamedPlot(where.file(*group.file, "steps"), _mean_and_band(where, group), plot)
+def _levels(rows: Sequence[Variant], label: str, metric: str) -> tuple[Level, ...]:
+    """Return where policies that do not learn lie, and what the papers call a bound.
 
-
-def _mean_and_band(where: _Where, group: _Group) -> str:
-    seeds = seeds_of(((row, where.label) for row in group.rows), "band")
-    return f"{where.metric}: {seeds}; gray: fixed policies."
+    What a logarithmic axis has no place for is left out.
+    """
+    found = [level_of(row, label, metric) for row in rows if not row.learns]
+    if rows:
+        cell = rows[0].cell
+        stated = find_published(load_published(cell.scenario), BOUND, metric, cell.game_options)
+        found += [
+            Level(name=f"papers' bound: {entry.shown}", value=entry.value)
+            for entry in stated
+            if entry.value is not None
+        ]
+        if SCENARIOS[cell.scenario].metric_info[metric].log:
+            found = [level for level in found if level.value > 0]
+    return tuple(dict.fromkeys(found))  # tables and figures of a paper may state the same bound
 
 
 def _episode_length(rows: Sequence[Variant], label: str) -> float | None:
@@ -175,39 +174,6 @@ def level_of(row: Variant, label: str, metric: str) -> Level:
     return Level(name=row.title, value=drawn(finals.mean(), size_of(finals)))
 
 
-def levels_of(rows: Sequence[Variant], label: str, metric: str) -> tuple[Level, ...]:
-    """Return where policies that do not learn lie, and what the papers call a bound.
-
-    What a logarithmic axis has no place for is left out.
-    """
-    found = [level_of(row, label, metric) for row in rows if not row.learns]
-    for row in rows[:1]:
-        published, options = load_published(row.cell.scenario), row.cell.game_options
-        found += [
-            Level(name=f"papers' bound: {entry.shown}", value=entry.value)
-            for entry in find_published(published, BOUND, metric, options)
-            if entry.value is not None
-        ]
-        if SCENARIOS[row.cell.scenario].metric_info[metric].log:
-            found = [level for level in found if level.value > 0]
-    return tuple(dict.fromkeys(found))  # tables and figures of a paper may state the same bound
-
-
-def point_of(row: Variant, label: str, metric: str, x: float, x_most: float) -> Point:
-    """Put the final values of a variant beside what it takes."""
-    finals = row.finals(label, metric)
-    mean, least, most = (drawn(f(finals), size_of(finals)) for f in (np.mean, np.min, np.max))
-    return Point(
-        name=name_of(row, label),
-        method=row.cell.method,
-        x=drawn(x),
-        x_most=drawn(x_most),
-        mean=mean,
-        least=least,
-        most=most,
-    )
-
-
 def name_of(row: Variant, label: str) -> str:
     """Return a variant's entry in a legend, with its runs where some are missing."""
     done, asked = row.count(label, State.DONE), len(row.runs[label])
@@ -228,8 +194,3 @@ def seeds_of(shown: Iterable[tuple[Variant, str]], mark: str) -> str:
         return "1 seed"
     span = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
     return f"mean over {span} seeds, {mark} from their least to their most"
-
-
-def median(results: Sequence[RunResult], part: str, key: str) -> float:
-    """Return the median of what runs record beside their curves."""
-    return float(np.median([getattr(result, part)[key] for result in results]))

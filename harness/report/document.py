@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -33,30 +33,35 @@ def prose(text: str) -> Text:
     return tuple(Code(part) if n % 2 else part for n, part in enumerate(parts) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPlot:
-    """A plot and where it goes.
-
-    Attributes:
-        file: Name of the file.
-        caption: What the lines are and how many runs stand behind them.
-        plot: What it shows.
-    """
-
-    file: str
-    caption: str
-    plot: Plot | AgentPlot
+def written(
+    text: Text,
+    escape: Callable[[str], str],
+    code: Callable[[str], str],
+    strong: Callable[[str], str],
+) -> str:
+    """Write a text in some markup; blanks that part the pieces outlast ``escape``."""
+    if isinstance(text, str):
+        return escape(text)
+    parts = []
+    for piece in text:
+        if isinstance(piece, Code):
+            parts.append(code(piece.text))
+        elif isinstance(piece, Strong):
+            parts.append(strong(piece.text))
+        else:
+            start, end = piece[:1].isspace(), piece[-1:].isspace() and not piece.isspace()
+            parts.append(f"{' ' * start}{escape(piece)}{' ' * end}")
+    return "".join(parts)
 
 
 def file_name(*parts: str) -> str:
-    """Return a name for a figure, different for different parts."""
-    return "-".join(map(_safe, parts)) + ".svg"
-
-
-def _safe(name: str) -> str:
-    """Return a name that suits any file system and URL, still different for different names."""
-    safe = re.sub(r"[^A-Za-z0-9._=,]", "_", name)
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    """Return a name for a figure that suits any file system and URL, one for the same parts."""
+    names = []
+    for part in parts:
+        safe = re.sub(r"[^A-Za-z0-9._=,]", "_", part)
+        same = safe == part
+        names.append(safe if same else f"{safe}-{hashlib.sha256(part.encode()).hexdigest()[:8]}")
+    return "-".join(names) + ".svg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,17 +156,21 @@ class Figure:
     """A figure with its caption.
 
     Attributes:
-        figure: What it shows.
+        file: Name of the file.
+        caption: What the lines are and how many runs stand behind them.
+        plot: What it shows.
         main: Whether it stands in the Markdown page; LaTeX and HTML have all figures.
     """
 
-    figure: NamedPlot
+    file: str
+    caption: str
+    plot: Plot | AgentPlot
     main: bool = False
 
     @property
     def path(self) -> str:
         """Where its file lies in the report's folder of figures: ``more`` has what is not main."""
-        return self.figure.file if self.main else f"more/{self.figure.file}"
+        return self.file if self.main else f"more/{self.file}"
 
 
 Block: TypeAlias = Heading | Paragraph | Bullets | Notes | Table | Figure
@@ -180,15 +189,15 @@ class Document:
     blocks: tuple[Block, ...]
 
     @property
-    def figures(self) -> tuple[NamedPlot, ...]:
+    def figures(self) -> tuple[Figure, ...]:
         """The figures, in order."""
-        return tuple(block.figure for block in self.blocks if isinstance(block, Figure))
+        return tuple(block for block in self.blocks if isinstance(block, Figure))
 
     @property
     def digest(self) -> str:
         """The sha256 of all that it says and of the data of all figures."""
         content = "\n".join(
-            f"{block.path} {block.figure.caption} {block.figure.plot.digest}"
+            f"{block.path} {block.caption} {block.plot.digest}"
             if isinstance(block, Figure)
             else repr(block)
             for block in self.blocks
@@ -201,11 +210,7 @@ def text_of(entry: str | Entry) -> str:
     return entry if isinstance(entry, str) else entry.text
 
 
-def bullets(items: Sequence[Text]) -> list[Block]:
-    """Return a list, or nothing where there are no items."""
-    return [Bullets(tuple(items))] if items else []
-
-
-def footnotes(items: Sequence[Note]) -> list[Block]:
-    """Return footnotes, or nothing where there are none."""
-    return [Notes(tuple(items))] if items else []
+def cell_text(entry: str | Entry) -> Text:
+    """Return what a cell of a table shows, as a piece of its own where it stands out."""
+    strong = isinstance(entry, Entry) and entry.strong
+    return (Strong(text_of(entry)),) if strong else text_of(entry)

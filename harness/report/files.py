@@ -26,9 +26,6 @@ class Format(StrEnum):
     HTML = "html"
 
 
-_MORE = "more"  # folder of the figures that Markdown does not show
-
-
 def parse_formats(text: str) -> tuple[Format, ...]:
     """Read a list of formats like ``md,html``.
 
@@ -55,14 +52,13 @@ def write_report(
     Raises:
         OSError: The folder cannot be written.
     """
-    shown = _figures(report) if set(formats) - {Format.MARKDOWN} else _figures(report, main=True)
-    drawings = {block.figure.file: draw(block.figure.plot) for block in shown}
+    whole = bool(set(formats) - {Format.MARKDOWN})
+    drawings = {f.file: draw(f.plot) for f in report.figures if f.main or whole}
     written = [
         write_text(_page(report, reports, f), _text(report, reports, f, drawings)) for f in formats
     ]
     for folder, figures in _folders(report, reports, formats).items():
-        files = {block.figure.file: drawings[block.figure.file] for block in figures}
-        written += write_figures(folder, files)
+        written += write_figures(folder, {f.file: drawings[f.file] for f in figures})
     return written
 
 
@@ -87,7 +83,7 @@ def check_report(
     for f in formats:
         differences += _text_difference(_page(report, reports, f), _text(report, reports, f, {}))
     for folder, figures in _folders(report, reports, formats).items():
-        digests = {block.figure.file: block.figure.plot.digest for block in figures}
+        digests = {figure.file: figure.plot.digest for figure in figures}
         differences += figure_differences(folder, digests, "results")
     return differences
 
@@ -162,22 +158,14 @@ def _page(report: Report, reports: Path, f: Format) -> Path:
     return reports / f"{report.document.name}.{f}"
 
 
-def _folders(
-    report: Report, reports: Path, formats: Sequence[Format]
-) -> dict[Path, Sequence[Figure]]:
+def _folders(report: Report, reports: Path, formats: Sequence[Format]) -> dict[Path, list[Figure]]:
     """Return the figures that are files of their own, by folder."""
-    folder, found = reports / "figures" / report.document.name, dict[Path, Sequence[Figure]]()
+    found, folder = dict[Path, list[Figure]](), reports / "figures" / report.document.name
     if not {Format.MARKDOWN, Format.LATEX}.isdisjoint(formats):
-        found[folder] = _figures(report, main=True)
+        found[folder] = [figure for figure in report.figures if figure.main]
     if Format.LATEX in formats:
-        found[folder / _MORE] = _figures(report, main=False)
+        found[folder / "more"] = [figure for figure in report.figures if not figure.main]
     return found
-
-
-def _figures(report: Report, *, main: bool | None = None) -> list[Figure]:
-    """Return the figures of a report, of one kind or all."""
-    figures = (block for block in report.document.blocks if isinstance(block, Figure))
-    return [block for block in figures if main is None or block.main is main]
 
 
 def _drawn(folder: Path) -> dict[Path, str]:

@@ -1,6 +1,6 @@
 """What came out, in a few lines per scenario: LToS, its baselines, the best other method."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 from harness.report.baselines import SUBJECT
 from harness.report.comparison import papers
@@ -13,6 +13,7 @@ from harness.stats.rounding import stable_mean
 
 LABELS = ("paper", "default")
 _METHODS = (SUBJECT, "dgn", "dqn", "fixed_ltos")
+_OTHER, _FIXED = "best other learner", "best fixed policy"
 _IDEAL = "free_flow"  # traffic's bound: no policy that signals could follow
 _HEAD = ("method", "papers", *(f"{label}: mean [95 %], seeds" for label in LABELS))
 _READING = f"""Final values of each scenario's first metric: mean with Student's t interval, seeds
@@ -33,91 +34,61 @@ def headline(tasks: Sequence[TaskRuns]) -> list[Block]:
         alike = games.setdefault(task.name, [task])
         if task is not alike[0] and task.options == alike[0].options:
             alike.append(task)
-    shown = [alike for alike in games.values() if any(_learned(task) for task in alike)]
+    shown = [
+        alike
+        for alike in games.values()
+        if any(
+            row.learns and row.results(label)
+            for task in alike
+            for row in task.rows
+            for label in LABELS
+        )
+    ]
     if len(shown) < 2:
         return []
     tables = [block for alike in shown for block in _of_game(alike)]
     return [Heading(2, "Headline"), Paragraph(prose(_READING)), *tables]
 
 
-def _learned(task: TaskRuns) -> bool:
-    return any(row.learns and row.results(label) for row in task.rows for label in LABELS)
-
-
 def _of_game(alike: Sequence[TaskRuns]) -> list[Block]:
     """Return the line on a scenario and its table."""
     task = alike[0]
     metric, info = next(iter(task.headline.items()))
-    floor, bound = task.reference_values.floor, task.reference_values.bound
+    known = {"bound": task.reference_values.bound, "floor": task.reference_values.floor}
     ends = "".join(
         f", {name} {number(end[metric], task.places(metric))}"
-        for name, end in (("bound", bound), ("floor", floor))
+        for name, end in known.items()
         if metric in end
     )
+    lines = []
+    for line in (*_METHODS, _OTHER, _FIXED):
+        title, printed = line, ""
+        if line in _METHODS:  # with the numbers that papers print of it, without their words
+            stated = [e for e in task.stated(metric, line) if e.value is not None]
+            title, printed = title_of(line), papers(stated) or NOTHING
+        outcomes = (_outcome(alike, label, metric, line) for label in LABELS)
+        lines.append((title, printed, *outcomes))
     arrow = "↑" if info.higher_is_better else "↓"
-    lines: list[tuple[str | Entry, ...]] = [
-        (
-            title_of(method),
-            _printed(task, metric, method),
-            *(_outcome(alike, label, metric, _is(method)) for label in LABELS),
-        )
-        for method in _METHODS
-    ]
-    for title, wanted in (("best other learner", _is_other), ("best fixed policy", _is_fixed)):
-        lines.append((title, "", *(_best(alike, label, metric, wanted) for label in LABELS)))
     return [
         Paragraph((Strong(task.name), f": {metric} {arrow} ({info.unit}){ends}.")),
         Table(head=_HEAD, rows=tuple(lines), left=2),
     ]
 
 
-def _is(method: str) -> Callable[[Variant], bool]:
-    return lambda row: row.cell.method == method and not row.cell.fields
-
-
-def _is_other(row: Variant) -> bool:
-    return row.learns and row.plain and row.cell.method not in _METHODS
-
-
-def _is_fixed(row: Variant) -> bool:
-    return row.fixed and dict(row.cell.fields).get("policy") != _IDEAL
-
-
-def _printed(task: TaskRuns, metric: str, method: str) -> str:
-    """Write the numbers that papers print of a method, without their words."""
-    return papers([e for e in task.stated(metric, method) if e.value is not None]) or NOTHING
-
-
-def _rows(
-    alike: Sequence[TaskRuns], label: str, metric: str, wanted: Callable[[Variant], bool]
-) -> list[Variant]:
-    """Return the rows wanted with final values, of the first task that has such rows."""
-    found: Iterable[list[Variant]] = (
-        [row for row in task.rows if wanted(row) and row.finals(label, metric).size]
+def _outcome(alike: Sequence[TaskRuns], label: str, metric: str, line: str) -> str | Entry:
+    """Write what stands in a line: from the first task that has final values for it."""
+    found = (
+        [row for row in task.rows if _belongs(row, line) and row.finals(label, metric).size]
         for task in alike
     )
-    return next(filter(None, found), [])
-
-
-def _outcome(
-    alike: Sequence[TaskRuns], label: str, metric: str, wanted: Callable[[Variant], bool]
-) -> str | Entry:
-    rows = _rows(alike, label, metric, wanted)
-    return _entry(alike[0], rows[0], label, metric) if rows else NOTHING
-
-
-def _best(
-    alike: Sequence[TaskRuns], label: str, metric: str, wanted: Callable[[Variant], bool]
-) -> str | Entry:
-    """Write the best row with its name; of several that are equal, the first by name."""
-    rows, sign = _rows(alike, label, metric, wanted), alike[0].sign(metric)
-    if not rows:
+    rows = next(filter(None, found), None)
+    if rows is None:
         return NOTHING
-    best = min(rows, key=lambda row: (-sign * stable_mean(row.finals(label, metric)), row.title))
-    return _entry(alike[0], best, label, metric, f"{best.title.removesuffix(' (reference)')}: ")
-
-
-def _entry(task: TaskRuns, row: Variant, label: str, metric: str, name: str = "") -> Entry:
+    task, row, name = alike[0], rows[0], ""
+    if line not in _METHODS:  # the best; of several that are equal, the first by name
+        sign = task.sign(metric)
+        row = min(rows, key=lambda r: (-sign * stable_mean(r.finals(label, metric)), r.title))
+        name = f"{row.title.removesuffix(' (reference)')}: "
     finals, places = row.finals(label, metric), task.places(metric)
     summary, mark = summarize(finals), f" {COLLAPSED}" if collapsed(row.results(label)) else ""
     seeds = f"{finals.size}/{len(row.runs[label])}"
@@ -126,3 +97,12 @@ def _entry(task: TaskRuns, row: Variant, label: str, metric: str, name: str = ""
         value=float(number(summary.mean, places)),
         records=row.records(label),
     )
+
+
+def _belongs(row: Variant, line: str) -> bool:
+    """Say whether a row can stand in a line: of its method, or of others of its kind."""
+    if line == _OTHER:
+        return row.learns and row.plain and row.cell.method not in _METHODS
+    if line == _FIXED:
+        return row.fixed and dict(row.cell.fields).get("policy") != _IDEAL
+    return row.cell.method == line and not row.cell.fields

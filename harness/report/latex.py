@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from harness.report.document import (
     Block,
     Bullets,
-    Code,
     Document,
-    Entry,
     Figure,
     Heading,
-    NamedPlot,
     Notes,
     Paragraph,
-    Strong,
     Table,
     Text,
-    text_of,
+    cell_text,
+    written,
 )
 
 _START = r"""% Made by the harness; do not edit. A table taken out needs
@@ -54,15 +51,19 @@ def _block(block: Block, folder: str) -> str:
         case Heading(level, text):
             return rf"\{_SECTIONS[level]}{{{escape(text)}}}"
         case Paragraph(text):
-            return written(text)
+            return _text(text)
         case Bullets(items):
-            return _list([written(item) for item in items])
+            return _list([_text(item) for item in items])
         case Notes(items):
-            return _list([written(note.text) for note in items])
+            return _list([_text(note.text) for note in items])
         case Table():
             return _table(block)
-        case Figure(figure):
-            return _figure(figure, f"{folder}/{block.path}")
+        case Figure():
+            path = f"{folder}/{block.path}"
+            caption = f"{escape(block.caption)} Data sha256: \\texttt{{{block.plot.digest}}}."
+            if not _SAFE_PATH.fullmatch(path):
+                return rf"\texttt{{{escape(path)}}}: {caption}"
+            return rf"\reportfigure{{{path}}}{{{caption}}}"
 
 
 def _list(items: Sequence[str]) -> str:
@@ -72,7 +73,7 @@ def _list(items: Sequence[str]) -> str:
 
 def _table(table: Table) -> str:
     head = " & ".join(rf"\textbf{{{escape(title)}}}" for title in table.head)
-    rows = [" & ".join(map(_entry, row)) + r" \\" for row in table.rows]
+    rows = [" & ".join(_text(cell_text(entry)) for entry in row) + r" \\" for row in table.rows]
     lines = [
         r"{\scriptsize",
         rf"\begin{{longtable}}{{@{{}}{_columns(table)}@{{}}}}",
@@ -107,64 +108,41 @@ def _columns(table: Table) -> str:
     return "".join(kinds)
 
 
-def _entry(entry: str | Entry) -> str:
-    text = escape(text_of(entry))
-    return rf"\textbf{{{text}}}" if isinstance(entry, Entry) and entry.strong else text
-
-
-def _figure(figure: NamedPlot, path: str) -> str:
-    caption = f"{escape(figure.caption)} Data sha256: \\texttt{{{figure.plot.digest}}}."
-    if not _SAFE_PATH.fullmatch(path):
-        return rf"\texttt{{{escape(path)}}}: {caption}"
-    return rf"\reportfigure{{{path}}}{{{caption}}}"
-
-
-_WRITTEN = {
-    **{char: rf"\{char}" for char in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    "\u2191": r"$\uparrow$",
-    "\u2193": r"$\downarrow$",
-    "\u2020": r"\textdagger{}",
-    "\u2026": r"\ldots{}",
-    "\u221e": r"$\infty$",
-    "\u00b1": r"$\pm$",
-}
+_WRITTEN = str.maketrans(
+    {
+        **{char: rf"\{char}" for char in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        "`": r"\textasciigrave{}",
+        "\u2191": r"$\uparrow$",
+        "\u2193": r"$\downarrow$",
+        "\u2020": r"\textdagger{}",
+        "\u2026": r"\ldots{}",
+        "\u221e": r"$\infty$",
+        "\u00b1": r"$\pm$",
+    }
+)
 
 
 def escape(text: str) -> str:
     """Return text that LaTeX sets as it is; letters it may not know become their code point."""
-    text = "".join(map(_character, " ".join(text.split())))
+    text = " ".join(text.split()).translate(_WRITTEN)
+    text = re.sub("[^ -~\u00c0-\u00ff]", lambda found: rf"\texttt{{U+{ord(found[0]):04X}}}", text)
     text = re.sub(r"(?<![\w.])-(?=\d)", "$-$", text)  # a minus, not a hyphen
     text = re.sub(r"([-,'])(?=\1)", r"\1{}", text)  # else two of them join
     guard = "{}" if text.startswith(("[", "*")) else ""  # else part of the command before
     return guard + text
 
 
-def written(text: Text) -> str:
-    """Return a text with its pieces as LaTeX sets them."""
-    if isinstance(text, str):
-        return escape(text)
-    parts = []
-    for piece in text:
-        if isinstance(piece, Code):
-            parts.append(rf"\texttt{{{escape(piece.text)}}}")
-        elif isinstance(piece, Strong):
-            parts.append(rf"\textbf{{{escape(piece.text)}}}")
-        else:
-            start, end = piece[:1].isspace(), piece[-1:].isspace() and not piece.isspace()
-            parts.append(f"{' ' * start}{escape(piece)}{' ' * end}")
-    return "".join(parts)
-
-
-def _character(char: str) -> str:
-    if char in _WRITTEN:
-        return _WRITTEN[char]
-    known = char.isascii() or ("\u00c0" <= char <= "\u00ff")
-    return char if known and char.isprintable() else rf"\texttt{{U+{ord(char):04X}}}"
+def _text(text: Text) -> str:
+    return written(
+        text,
+        escape,
+        code=lambda piece: rf"\texttt{{{escape(piece)}}}",
+        strong=lambda piece: rf"\textbf{{{escape(piece)}}}",
+    )

@@ -1,22 +1,20 @@
 """A report in Markdown."""
 
 import re
-from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from harness.report.document import (
     Block,
     Bullets,
-    Code,
     Document,
-    Entry,
     Figure,
     Heading,
     Notes,
     Paragraph,
-    Strong,
     Table,
     Text,
+    cell_text,
+    written,
 )
 
 
@@ -46,11 +44,10 @@ def code(text: str) -> str:
 
 def table_text(table: Table) -> str:
     """Return a table."""
-    rule = [":--" if n < table.left else "--:" for n in range(len(table.head))]
-    lines: Iterable[Sequence[str]] = [
+    lines = [
         [escape(title) for title in table.head],
-        rule,
-        *([_entry(entry) for entry in row] for row in table.rows),
+        [":--" if n < table.left else "--:" for n in range(len(table.head))],
+        *([_text(cell_text(entry)) for entry in row] for row in table.rows),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -67,29 +64,12 @@ def _block(block: Block, folder: str) -> str:
             return "\n".join(f"- {_text(note.text)}" for note in items)
         case Table():
             return table_text(block)
-        case Figure(figure):
+        case Figure(file, caption, plot):
             return (
-                f"![{escape(figure.plot.title)}]({folder}/{figure.file})\n\n"
-                f"*{escape(figure.caption)} Data sha256: {figure.plot.digest}.*"
+                f"![{escape(plot.title)}]({folder}/{file})\n\n"
+                f"*{escape(caption)} Data sha256: {plot.digest}.*"
             )
 
 
 def _text(text: Text) -> str:
-    if isinstance(text, str):
-        return escape(text)
-    written = []
-    for piece in text:
-        if isinstance(piece, Code):
-            written.append(code(piece.text))
-        elif isinstance(piece, Strong):
-            written.append(f"**{escape(piece.text)}**")
-        else:
-            start, end = piece[:1].isspace(), piece[-1:].isspace() and not piece.isspace()
-            written.append(f"{' ' * start}{escape(piece)}{' ' * end}")
-    return "".join(written)
-
-
-def _entry(entry: str | Entry) -> str:
-    if isinstance(entry, str):
-        return escape(entry)
-    return f"**{escape(entry.text)}**" if entry.strong else escape(entry.text)
+    return written(text, escape, code, strong=lambda piece: f"**{escape(piece)}**")

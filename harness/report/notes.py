@@ -39,15 +39,38 @@ def notes(task: str, rows: Sequence[Variant]) -> list[Note]:
 
     One note for what is centralized, one per collapse and per reason why runs are in no mean.
     """
-    found = [Note(about_method(task), text) for text in _centralized_notes(rows)]
-    for write in (_collapse_notes, _left_out_notes):
-        found += [
-            Note(about_runs(task, row, label), text)
-            for row in rows
-            for label in row.runs
-            for text in write(row, label)
-        ]
+    shown = [(row, label, about_runs(task, row, label)) for row in rows for label in row.runs]
+    found = []
+    if titles := ", ".join(row.title for row in rows if centralized(row)):
+        text = f"{titles}: acting or learning needs more than neighbors exchange"
+        found.append(Note(about_method(task), text))
+    for row, label, name in shown:
+        if count := collapsed(row.results(label)):
+            text = (
+                f"{COLLAPSED} {row.title} ({label}): sharing collapsed (final mean self weight "
+                f"below {COLLAPSE}) in {count} of {row.count(label, State.DONE)} runs"
+            )
+            found.append(Note(name, text))
+    for row, label, name in shown:
+        found += [Note(name, text) for text in _left_out(row, label)]
     return found
+
+
+def _left_out(row: Variant, label: str) -> list[Text]:
+    """Write which runs are in no mean; a variant that was never run says so in the table."""
+    seeds: defaultdict[tuple[State, str], list[int]] = defaultdict(list)
+    untouched = row.count(label, State.MISSING) == len(row.runs[label])
+    for run in row.runs[label]:
+        if run.state in _LEFT_OUT and not untouched:
+            seeds[run.state, run.reason].append(run.cell.seed)
+    return [
+        (
+            f"{row.title} ({label}), {seeds_text(found)}: ",
+            *_LEFT_OUT[state],
+            f" ({reason})" if reason else "",
+        )
+        for (state, reason), found in seeds.items()
+    ]
 
 
 def centralized(row: Variant) -> bool:
@@ -62,65 +85,25 @@ def about_method(task: str) -> str:
 
 def about_runs(task: str, row: Variant, label: str) -> str:
     """Name the notes on a variant's runs."""
-    return f"{task}: {_named(row, label)}"
+    return f"{task}: {row.title} ({label})"
 
 
 def unavailable_notes(runs: Iterable[Run]) -> list[Note]:
     """Write one note per reason why cells cannot be run, with the cells it stands for.
 
-    A note has its reason for a name.
+    A note has its reason for a name; tasks that miss the same methods stand together in it:
+    ``jungle, routing (dqn, dgn)``.
     """
-    methods: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    counts: defaultdict[str, int] = defaultdict(int)
+    missed: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         if run.state is State.UNAVAILABLE:
-            methods[run.reason][run.cell.task].append(run.cell.method)
-            counts[run.reason] += 1
-    return [
-        Note(reason, f"{reason} ({counts[reason]} runs): {_gathered(tasks)}")
-        for reason, tasks in methods.items()
-    ]
-
-
-def _gathered(methods: dict[str, list[str]]) -> str:
-    """Write tasks that miss the same methods together: ``jungle, routing (dqn, dgn)``."""
-    tasks: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for task, names in methods.items():
-        tasks[tuple(dict.fromkeys(names))].append(task)
-    return "; ".join(f"{', '.join(where)} ({', '.join(names)})" for names, where in tasks.items())
-
-
-def _centralized_notes(rows: Sequence[Variant]) -> list[Text]:
-    titles = ", ".join(row.title for row in rows if centralized(row))
-    return [f"{titles}: acting or learning needs more than neighbors exchange"] if titles else []
-
-
-def _collapse_notes(row: Variant, label: str) -> list[Text]:
-    count = collapsed(row.results(label))
-    if not count:
-        return []
-    return [
-        f"{COLLAPSED} {_named(row, label)}: sharing collapsed (final mean self weight below "
-        f"{COLLAPSE}) in {count} of {row.count(label, State.DONE)} runs"
-    ]
-
-
-def _left_out_notes(row: Variant, label: str) -> list[Text]:
-    runs, seeds = row.runs[label], defaultdict[tuple[State, str], list[int]](list)
-    for run in runs:
-        if run.state in _LEFT_OUT and not (
-            run.state is State.MISSING and row.count(label, State.MISSING) == len(runs)
-        ):  # a variant that was never run says so in the table
-            seeds[run.state, run.reason].append(run.cell.seed)
-    return [
-        (
-            f"{_named(row, label)}, {seeds_text(found)}: ",
-            *_LEFT_OUT[state],
-            f" ({reason})" if reason else "",
-        )
-        for (state, reason), found in seeds.items()
-    ]
-
-
-def _named(row: Variant, label: str) -> str:
-    return f"{row.title} ({label})"
+            missed[run.reason][run.cell.task].append(run.cell.method)
+    found = []
+    for reason, by_task in missed.items():
+        tasks: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        for task, methods in by_task.items():
+            tasks[tuple(dict.fromkeys(methods))].append(task)
+        cells = "; ".join(f"{', '.join(of)} ({', '.join(names)})" for names, of in tasks.items())
+        n_runs = sum(map(len, by_task.values()))
+        found.append(Note(reason, f"{reason} ({n_runs} runs): {cells}"))
+    return found

@@ -153,11 +153,6 @@ class TaskRuns:
         return labels(self.rows)
 
     @property
-    def description(self) -> str:
-        """What the scenario is."""
-        return SCENARIOS[self.name].description
-
-    @property
     def headline(self) -> dict[str, Metric]:
         """The metrics that have a table."""
         return {name: m for name, m in SCENARIOS[self.name].metric_info.items() if m.headline}
@@ -166,10 +161,6 @@ class TaskRuns:
         """Return how many decimals suit a metric."""
         ends = self.reference_values.bound, self.reference_values.floor
         return decimals(*(end[metric] for end in ends if metric in end))
-
-    def margin(self, metric: str, share: float) -> float:
-        """Return a share of the way from floor to bound; 0 where one of them is not known."""
-        return self.reference_values.share_of_way(metric, share)
 
     def stated(self, metric: str, method: str) -> tuple[Published, ...]:
         """Return what the papers state of a method at this task."""

@@ -6,31 +6,19 @@ from dataclasses import replace
 import numpy as np
 
 from harness.plotting.plot import AgentPlot, Curve, Plot
-from harness.report.comparison import each_label
-from harness.report.curves import curve_of, median, name_of, seeds_of
-from harness.report.document import Block, Entry, Heading, NamedPlot, Paragraph, Table, file_name
+from harness.report.curves import curve_of, name_of, seeds_of
+from harness.report.document import Block, Entry, Figure, Heading, Paragraph, Table, file_name
 from harness.report.notes import SHARE, SPREAD, collapsed, learned_shares
-from harness.report.numbers import (
-    NOTHING,
-    count_text,
-    mean_text,
-    number,
-    range_text,
-    rough,
-    significant,
-)
-from harness.report.rows import Variant, labels
-from harness.results.result import RunResult
+from harness.report.numbers import NOTHING, mean_text, number, range_text
+from harness.report.rows import Variant
 from harness.stats.intervals import summarize
 from harness.stats.rounding import drawn
 from scenarios import SCENARIOS
-from scenarios.base import AgentMap, HasMap
+from scenarios.base import HasMap
 
 _CAPTION = """Self weight, the part of its reward an agent keeps, over agents, steps and episodes of
 an evaluation ({seeds}), and its standard deviation within a run, which grows as agents come to keep
 different parts."""
-
-
 _AGENTS = """Self weight of each agent over an episode: the first one of the last evaluation of
 seed {seed}. Thick: the mean of each sort of agents, with their number."""
 _MAPS = "The maps show it at the steps above them; brighter agents keep more."
@@ -39,47 +27,40 @@ _LEAST = (12, 5)  # steps and agents: with fewer there is nothing to see
 _N_MAPS = 6
 
 
-def share_plots(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
+def share_plots(task: str, rows: Sequence[Variant]) -> tuple[Figure, ...]:
     """Return the figures of self weights at a task; none where no method has learned any."""
-    agents = (_agents(task, row, label) for row in rows for label in row.runs)
-    return (*_training(task, rows), *filter(None, agents))
-
-
-def _training(task: str, rows: Sequence[Variant]) -> tuple[NamedPlot, ...]:
-    """Return the figure of self weights over training."""
-    learned = [(row, label) for row in rows for label in row.runs if _shares(row, label)]
+    shown = [(row, label) for row in rows for label in row.runs]
+    agents = filter(None, (_agents(task, row, label) for row, label in shown))
+    learned = [(row, label) for row, label in shown if learned_shares(row.results(label))]
     if not learned:
-        return ()
-    plot = Plot(
+        return tuple(agents)
+    curves: list[Curve] = []
+    for row, label in learned:
+        name = f"{name_of(row, label)}, {label}"
+        mean = curve_of(row, label, SHARE, name=f"{name}: mean")
+        sd = curve_of(row, label, SPREAD, name=f"{name}: sd")
+        # A second band would hide the first.
+        curves += [mean, replace(sd, least=sd.mean, most=sd.mean)]
+    training = Plot(
         title=f"{task}: learned sharing",
         ylabel="self weight",
-        curves=tuple(curve for row, label in learned for curve in _curves(row, label)),
+        curves=tuple(curves),
         levels=(),
         by_method=False,
     )
     caption = " ".join(_CAPTION.format(seeds=seeds_of(learned, "band")).split())
-    return (NamedPlot(file_name(task, "sharing"), caption, plot),)
+    return (Figure(file_name(task, "sharing"), caption, training), *agents)
 
 
-def _curves(row: Variant, label: str) -> tuple[Curve, Curve]:
-    name = f"{name_of(row, label)}, {label}"
-    mean = curve_of(row, label, SHARE, name=f"{name}: mean")
-    sd = curve_of(row, label, SPREAD, name=f"{name}: sd")
-    return mean, replace(sd, least=sd.mean, most=sd.mean)  # a second band would hide the first
-
-
-def _shares(row: Variant, label: str) -> bool:
-    return bool(learned_shares(row.results(label)))
-
-
-def _agents(task: str, row: Variant, label: str) -> NamedPlot | None:
+def _agents(task: str, row: Variant, label: str) -> Figure | None:
     """Return the figure of every agent's self weight over an episode of the first seed."""
     traced = [r for r in row.results(label) if r.traces.get(_TRACE)]
     if not traced or np.less(np.shape(traced[0].traces[_TRACE]), _LEAST).any():
         return None
-    result = min(traced, key=lambda r: r.cell.seed)
+    result, scenario = min(traced, key=lambda r: r.cell.seed), SCENARIOS[row.cell.scenario]
+    where = scenario.agent_map(row.cell.all_options) if issubclass(scenario, HasMap) else None
     trace = np.array([[*map(drawn, values)] for values in result.traces[_TRACE]])
-    every, where = result.trace_every, _map_of(row)
+    every = result.trace_every
     last = len(trace) * every - 1  # a row stands for the steps up to the next
     changes = [0, *(np.flatnonzero(np.diff(trace, axis=0).any(axis=1)) + 1).tolist()]
     shares = {every * k: trace[k] for k in changes} | {last: trace[-1]}
@@ -94,20 +75,14 @@ def _agents(task: str, row: Variant, label: str) -> NamedPlot | None:
     )
     caption = _AGENTS.format(seed=result.cell.seed) + (f" {_MAPS}" if where else "")
     file = file_name(task, label, *row.cell.variant.split(",")[:1], "agents")
-    return NamedPlot(file, " ".join(caption.split()), plot)
-
-
-def _map_of(row: Variant) -> AgentMap | None:
-    scenario = SCENARIOS[row.cell.scenario]
-    return scenario.agent_map(row.cell.all_options) if issubclass(scenario, HasMap) else None
+    return Figure(file, " ".join(caption.split()), plot)
 
 
 _PLACES = 3
-_KEPT = "selfishness"
 _SHARING = """Self weight: the part of its reward an agent keeps; final means over agents, steps and
 evaluation episodes. Agents: the lowest and the highest agent of each run, from the first episode of
 the last evaluation."""
-_SHARING_HEAD = (
+_HEAD = (
     "method",
     "label",
     "self weight: mean [95 %]",
@@ -117,71 +92,29 @@ _SHARING_HEAD = (
     "highest agent of each run",
     "collapsed",
 )
-_SIZES_HEAD = (
-    "method",
-    "parameters",
-    "floats per edge and step, acting",
-    "learning",
-    "CPU minutes a run",
-    "peak memory [MB]",
-)
 
 
 def sharing(rows: Sequence[Variant]) -> list[Block]:
     """Return the table of self weights; nothing where no method has learned any."""
-    lines: list[tuple[str | Entry, ...]] = []
+    lines = list[tuple[str | Entry, ...]]()
     for row in rows:
         for label in row.runs:
-            results = row.results(label)
+            results, records = row.results(label), row.records(label)
             shares = learned_shares(results)
-            if shares:
-                numbers = [*_kept_shares(results, shares), f"{collapsed(results)}/{len(shares)}"]
-                records = row.records(label)
-                entries = (Entry(text=text, records=records) for text in numbers)
-                lines.append((row.title, label, *entries))
+            if not shares:
+                continue
+            agents = [np.mean(r.traces[_TRACE], axis=0) for r in results if r.traces.get(_TRACE)]
+            ends = [agent.min() for agent in agents], [agent.max() for agent in agents]
+            spread = float(np.mean([r.final(SPREAD) for r in results]))
+            texts = [
+                mean_text(summarize(np.array(shares)), _PLACES),
+                range_text(shares, _PLACES),
+                number(spread, _PLACES),
+                *(range_text(end, _PLACES) if end else NOTHING for end in ends),
+                f"{collapsed(results)}/{len(shares)}",
+            ]
+            lines.append((row.title, label, *(Entry(text=text, records=records) for text in texts)))
     if not lines:
         return []
-    return [
-        Heading(3, "Learned sharing"),
-        Paragraph(_SHARING),
-        Table(head=_SHARING_HEAD, rows=tuple(lines), left=2),
-    ]
-
-
-def sizes(rows: Sequence[Variant]) -> list[Block]:
-    """Return the table of sizes and costs; nothing where nothing has been run."""
-    columns = labels(rows)
-    lines: list[tuple[str | Entry, ...]] = [
-        (row.title, *(each_label(row, columns, say) for say in _SAYINGS))
-        for row in rows
-        if any(row.results(label) for label in columns)
-    ]
-    if not lines:
-        return []
-    order = f" Where labels differ: {' / '.join(columns)}." if len(columns) > 1 else ""
-    return [
-        Heading(3, "Size, communication and cost"),
-        Paragraph(f"Medians over the runs.{order}"),
-        Table(head=_SIZES_HEAD, rows=tuple(lines)),
-    ]
-
-
-def _kept_shares(results: Sequence[RunResult], shares: Sequence[float]) -> list[str]:
-    agents = [np.mean(r.traces[_KEPT], axis=0) for r in results if r.traces.get(_KEPT)]
-    spread = float(np.mean([r.final(f"{_KEPT}_sd") for r in results]))
-    return [
-        mean_text(summarize(np.array(shares)), _PLACES),
-        range_text(shares, _PLACES),
-        number(spread, _PLACES),
-        range_text([agent.min() for agent in agents], _PLACES) if agents else NOTHING,
-        range_text([agent.max() for agent in agents], _PLACES) if agents else NOTHING,
-    ]
-
-
-_SAYINGS = (
-    lambda results: count_text(median(results, "method", "parameters")),
-    lambda results: significant(median(results, "method", "floats_execution"), 3),
-    lambda results: significant(median(results, "method", "floats_training"), 3),
-    lambda results: rough(median(results, "provenance", "cpu_s") / 60),
-    lambda results: rough(median(results, "provenance", "peak_memory_mb")),
-)
+    table = Table(head=_HEAD, rows=tuple(lines), left=2)
+    return [Heading(3, "Learned sharing"), Paragraph(_SHARING), table]

@@ -16,19 +16,17 @@ DIGITS = 10
 _DRAWN = 7  # a drawing of a few hundred points shows no more than four
 
 
-def stable(value: float, scale: float = 0.0, digits: int = DIGITS) -> float:
+def stable(value: float, scale: float = 0.0) -> float:
     """Return a value with ten significant digits; zero never has a sign.
 
     Args:
         value: Any number.
         scale: Size of what it was computed from: a difference of large numbers is known to their
             last digit, not to ten of its own.
-        digits: How many digits the larger of the two has.
     """
-    size = max(abs(value), abs(scale))
-    if not size or not math.isfinite(size):
-        return float(value) + 0.0
-    return round(float(value), digits - 1 - exponent(size)) + 0.0
+    if abs(value) >= abs(scale):
+        return float(f"{value:.{DIGITS}g}") + 0.0
+    return round(float(value), DIGITS - 1 - exponent(scale)) + 0.0
 
 
 def stable_mean(values: Float[np.ndarray, "values"]) -> float:
@@ -48,7 +46,11 @@ def drawn(value: float, scale: float = 0.0) -> float:
         value: Any number.
         scale: As for ``stable``.
     """
-    return stable(stable(value, scale), scale, _DRAWN)
+    size = max(abs(value), abs(scale))
+    if not size:
+        return 0.0
+    power = exponent(size)
+    return round(round(float(value), DIGITS - 1 - power), _DRAWN - 1 - power) + 0.0
 
 
 def half_up(value: float, decimals: int) -> Decimal:

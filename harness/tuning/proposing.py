@@ -34,11 +34,13 @@ class JointTPE(TPESampler):
 
     Args:
         space: What is searched.
-        seed: Of the proposal.
+        study: Name of the study.
+        n_trials: Trials before the proposal; with the name, they seed it, the same after a restart.
     """
 
-    def __init__(self, space: Mapping[str, BaseDistribution], seed: int) -> None:
-        super().__init__(seed=seed)
+    def __init__(self, space: Mapping[str, BaseDistribution], study: str, n_trials: int) -> None:
+        digest = hashlib.sha256(f"{study}/{n_trials}".encode()).digest()
+        super().__init__(seed=int.from_bytes(digest[:4]))
         self._space = {name: d for name, d in space.items() if not d.single()}
 
     def infer_relative_search_space(
@@ -46,12 +48,6 @@ class JointTPE(TPESampler):
     ) -> dict[str, BaseDistribution]:
         """Return what is searched and can vary."""
         return self._space
-
-
-def proposal_seed(study: str, n_trials: int) -> int:
-    """Return the seed of the proposal that follows so many trials: the same after any restart."""
-    digest = hashlib.sha256(f"{study}/{n_trials}".encode()).digest()
-    return int.from_bytes(digest[:4])
 
 
 def pruner() -> BasePruner:

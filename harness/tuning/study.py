@@ -11,7 +11,7 @@ from harness.config.grid import Grid
 from harness.errors import ConfigurationError
 from harness.results.files import is_held, storage_errors
 from harness.tuning.plan import BASE, Plan, difference, fields, identity, plans
-from harness.tuning.proposing import JointTPE, decoded, distribution, encoded, proposal_seed
+from harness.tuning.proposing import JointTPE, decoded, distribution, encoded
 from harness.tuning.storage import StudyFiles, exists, load, locked, open_storage
 from harness.tuning.trial import ATTEMPT, Attempt, RunningTrial, State, Trial, best, counts
 
@@ -110,8 +110,8 @@ class Study:
             return self._propose(seeds, len(trials))
 
     def _propose(self, seeds: tuple[int, ...], n_trials: int) -> RunningTrial:
-        space, seed = self.plan.space, proposal_seed(self.plan.name, n_trials)
-        self._study.sampler = JointTPE(self._distributions, seed)
+        space = self.plan.space
+        self._study.sampler = JointTPE(self._distributions, self.plan.name, n_trials)
         asked = self._study.ask(self._distributions)
         parameters = {name: decoded(space[name], value) for name, value in asked.params.items()}
         attempt = Attempt(preset=None, parameters=parameters, seeds=seeds)

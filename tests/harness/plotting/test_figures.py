@@ -1,5 +1,6 @@
 """Figures are a function of their data, and carry its hash."""
 
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -51,6 +52,25 @@ def test_the_hash_of_the_data_stands_in_the_file(drawing, tmp_path):
     path.write_bytes(drawing)
 
     assert stored_digest(path) == plot().digest
+
+
+@pytest.mark.parametrize("name", ["defect", "drawing sha256: 0"])
+def test_a_drawing_that_was_changed_is_told_from_one_that_was_not(tmp_path, name):
+    path = tmp_path / "figure.svg"
+    path.write_bytes(draw(plot(curve(name=name))))
+    assert stored_digest(path) == plot(curve(name=name)).digest
+
+    path.write_bytes(path.read_bytes().replace(b' d="M ', b' d="M 1', 1))
+
+    assert stored_digest(path) == ""
+
+
+def test_coordinates_have_three_decimals_at_most(drawing):
+    shown = re.sub(rb"scale\([^)]*\)", b"", drawing)
+    geometry = b"".join(re.findall(rb'\s(?:d|x|y|transform)="[^"]*"', shown))
+
+    assert re.search(rb"\d\.\d", geometry)
+    assert not re.search(rb"\d\.\d{4}", geometry)
 
 
 def test_other_data_have_another_hash():

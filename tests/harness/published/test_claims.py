@@ -32,7 +32,7 @@ def test_what_is_left_out_has_its_usual_meaning(write):
     (claim,) = load_claims(write(CLAIM))
 
     assert (claim.relation, claim.when, claim.options) == (Relation.BETTER, When.END, {})
-    assert claim.rivals == (("dqn", {}), ("dgn", {}))
+    assert claim.baselines == (("dqn", {}), ("dgn", {}))
 
 
 def test_others_may_have_been_run_elsewhere(write):
@@ -42,7 +42,7 @@ def test_others_may_have_been_run_elsewhere(write):
 
     (claim,) = load_claims(write(text.replace('["dqn", "dgn"]', '["ltos"]')))
 
-    assert claim.rivals == (("ltos", {"n_neighbors": 1}), ("ltos", {"n_neighbors": 5}))
+    assert claim.baselines == (("ltos", {"n_neighbors": 1}), ("ltos", {"n_neighbors": 5}))
     assert claim.when is When.TRAINING
 
 

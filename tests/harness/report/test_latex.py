@@ -109,7 +109,7 @@ def test_figures_are_shown_by_their_file_with_caption_and_hash(tmp_path):
     for block in report.document.blocks:
         if isinstance(block, Figure):
             assert rf"\reportfigure{{figures/trial/{block.path}}}{{" in text
-            assert block.figure.plot.digest in text
+            assert block.plot.digest in text
 
 
 def test_a_file_whose_name_is_not_safe_is_named_only(tmp_path):

@@ -122,7 +122,7 @@ def test_a_drawing_that_was_changed_since_is_a_difference(report, reports, file)
 
 def test_markdown_shows_the_main_figures_and_the_others_wait_for_latex(report, written, tmp_path):
     blocks = [block for block in report.document.blocks if isinstance(block, Figure)]
-    main = [block.figure.file for block in blocks if block.main]
+    main = [block.file for block in blocks if block.main]
 
     files = write_report(report, tmp_path)
 
@@ -130,14 +130,14 @@ def test_markdown_shows_the_main_figures_and_the_others_wait_for_latex(report, w
     assert 0 < len(main) < len(blocks)
     assert [f"figures/trial/{name}" in files[0].read_text() for name in main] == [True] * len(main)
     others = written[0] / "figures" / "trial" / "more"
-    assert {f.name for f in others.iterdir()} == {b.figure.file for b in blocks if not b.main}
+    assert {f.name for f in others.iterdir()} == {b.file for b in blocks if not b.main}
     assert check_report(report, tmp_path) == []
 
 
 def test_data_that_markdown_does_not_show_are_in_its_last_line(report):
     hidden = next(b for b in report.document.blocks if isinstance(b, Figure) and not b.main)
-    plot = replace(hidden.figure.plot, ylabel="other")
-    other = Figure(replace(hidden.figure, plot=plot))
+    plot = replace(hidden.plot, ylabel="other")
+    other = replace(hidden, plot=plot)
     blocks = tuple(other if block is hidden else block for block in report.document.blocks)
 
     changed = with_digest(replace(report.document, blocks=blocks[:-1]))

@@ -131,7 +131,9 @@ def _about(name: str, scenario: str, built: "Scenario") -> dict[str, Any]:
     """Return the facts on one method, those that depend on sizes for preset ``default``."""
     from harness.config.hparams import build_config
     from harness.config.search_space import search_space, shaping_parameters
+    from harness.config.seeding import method_rngs
     from methods import METHODS
+    from methods.reference import Reference
 
     method, config = METHODS[name], build_config(name, scenario, "default")
     facts = {
@@ -147,21 +149,14 @@ def _about(name: str, scenario: str, built: "Scenario") -> dict[str, Any]:
         },
         "unsuitable": method.unsuitable(built.spec, config),
     }
-    return facts | ({} if facts["unsuitable"] else _sent(name, config, built))
-
-
-def _sent(name: str, config: Any, built: "Scenario") -> dict[str, Any]:
-    """Return from how far away a method knows, and what it sends."""
-    from harness.config.seeding import method_rngs
-    from methods import METHODS
-    from methods.reference import Reference
-
-    method = METHODS[name]
+    if facts["unsuitable"]:
+        return facts
     if issubclass(method, Reference):
-        return {"hops": built.spec.n_agents - 1, "floats_execution": 0.0, "floats_training": 0.0}
+        sent = {"hops": built.spec.n_agents - 1, "floats_execution": 0.0, "floats_training": 0.0}
+        return facts | sent
     made = method(built.spec, config, method_rngs(0))
     floats = made.communication
-    return {
+    return facts | {
         "hops": made.hops,
         "floats_execution": floats.execution,
         "floats_training": floats.training,

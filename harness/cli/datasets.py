@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 
@@ -76,7 +75,17 @@ def list_(as_json: JsonOption = False) -> None:
 
     from scenarios.traffic.datasets import data_folder
 
-    facts = {name: _about(dataset) for name, dataset in chosen([]).items()}
+    facts: dict[str, dict[str, Any]] = {
+        name: {
+            "description": dataset.description,
+            "state": dataset_state(dataset),
+            "bytes": dataset.roadnet.size + dataset.flow.size,
+            "license": dataset.license,
+            "upstream": list(dataset.upstream),
+            "sha256": {file.path: file.sha256 for file in (dataset.roadnet, dataset.flow)},
+        }
+        for name, dataset in chosen([]).items()
+    }
     if as_json:
         print_json({"folder": str(data_folder()), "datasets": facts})
         raise typer.Exit(OK)
@@ -277,34 +286,18 @@ def copier(file: "DataFile", origin: Path | str, report: Report) -> Callable[[Bi
 
 
 def _pieces(file: "DataFile", origin: Path | str) -> Iterator[bytes]:
+    import urllib.request
     from http.client import HTTPException
 
     try:
-        with _opened(file, origin) as stream:
+        if isinstance(origin, str):
+            stream: BinaryIO = urllib.request.urlopen(origin + file.address, timeout=TIMEOUT_S)
+        else:
+            placed = origin / file.path
+            stream = (placed if placed.exists() else origin / file.address).open("rb")
+        with stream:
             while piece := stream.read(_PIECE):
                 yield piece
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)  # what urllib wraps
         raise Unfit(getattr(reason, "strerror", None) or str(reason) or repr(reason)) from None
-
-
-def _opened(file: "DataFile", origin: Path | str) -> BufferedIOBase:
-    if isinstance(origin, str):
-        import urllib.request
-
-        stream: BufferedIOBase = urllib.request.urlopen(origin + file.address, timeout=TIMEOUT_S)
-        return stream
-    placed = origin / file.path
-    return (placed if placed.exists() else origin / file.address).open("rb")
-
-
-def _about(dataset: "Dataset") -> dict[str, Any]:
-    """Return the facts on a dataset, as JSON can have them."""
-    return {
-        "description": dataset.description,
-        "state": dataset_state(dataset),
-        "bytes": dataset.roadnet.size + dataset.flow.size,
-        "license": dataset.license,
-        "upstream": list(dataset.upstream),
-        "sha256": {file.path: file.sha256 for file in (dataset.roadnet, dataset.flow)},
-    }

@@ -25,7 +25,7 @@ from harness.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from harness.config.grid import Grid
-    from harness.results.compare import Change, Comparison
+    from harness.results.compare import Comparison
     from harness.results.index import Run
     from harness.tuning.page import Publication
 
@@ -261,6 +261,7 @@ def compare(
 def _print_comparison(found: "Comparison", share: float) -> None:
     from rich.table import Table
 
+    from harness.report.numbers import decimals, interval_text, number
     from harness.results.compare import Outcome
 
     shown = (Outcome.WORSE, Outcome.BETTER, Outcome.UNDECIDED, Outcome.EQUIVALENT)
@@ -269,7 +270,18 @@ def _print_comparison(found: "Comparison", share: float) -> None:
         heads = ("results", "metric", "seeds", "differ", "before", "after", "change [95 %]")
         table = Table(*heads, "margin", "", box=None, pad_edge=False)
         for change in sorted(differing, key=lambda change: shown.index(change.outcome)):
-            table.add_row(*_change_row(change))
+            places = decimals(change.before, change.after)
+            table.add_row(
+                change.where,
+                change.metric,
+                str(change.n),
+                str(len(change.differing)),
+                number(change.before, places),
+                number(change.after, places),
+                interval_text(change.after - change.before, change.interval, places),
+                number(change.margin, places),
+                change.outcome,
+            )
         out.print(table)
     counts = Counter(change.outcome for change in found.changes)
     said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
@@ -282,20 +294,3 @@ def _print_comparison(found: "Comparison", share: float) -> None:
         out.print(
             f"{len(found.lost)} results only before, {len(found.new)} only after", soft_wrap=True
         )
-
-
-def _change_row(change: "Change") -> tuple[str, ...]:
-    from harness.report.numbers import decimals, interval_text, number
-
-    places = decimals(change.before, change.after)
-    return (
-        change.where,
-        change.metric,
-        str(change.n),
-        str(len(change.differing)),
-        number(change.before, places),
-        number(change.after, places),
-        interval_text(change.after - change.before, change.interval, places),
-        number(change.margin, places),
-        change.outcome,
-    )

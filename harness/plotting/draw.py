@@ -158,14 +158,6 @@ def level_style(n: int) -> LineStyle:
     return LineStyle("#555555", (0, _LEVEL_DASHES[n % len(_LEVEL_DASHES)]), "")
 
 
-def _four_digits(number: re.Match[bytes]) -> bytes:
-    """Keep four digits, three decimals of them: a tenth of a point on some hundred points.
-
-    Scales stay as they are.
-    """
-    return number[0] if number[0][:1] == b"s" else b"%.4g" % round(float(number[0]), 3)
-
-
 def _figure(plot: Plot) -> Figure:
     width, height = _LEFT + _WIDTH + _LEGEND_WIDTH, _BOTTOM + _axes_height(plot) + _top(plot)
     figure = Figure(figsize=(width, height))

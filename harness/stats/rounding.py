@@ -24,7 +24,7 @@ def stable(value: float, scale: float = 0.0) -> float:
         scale: Size of what it was computed from: a difference of large numbers is known to their
             last digit, not to ten of its own.
     """
-    if abs(value) >= abs(scale):
+    if abs(value) >= abs(scale) or not math.isfinite(scale):
         return float(f"{value:.{DIGITS}g}") + 0.0
     return round(float(value), DIGITS - 1 - exponent(scale)) + 0.0
 

@@ -66,7 +66,9 @@ class DataState(StrEnum):
 
 @data.command(name="list")
 def list_(as_json: JsonOption = False) -> None:
-    """List the known datasets: what they are, whether they are here, what may be done with them.
+    """List the known datasets.
+
+    What each is, whether it is here, and what may be done with it.
 
     \b
       python -m harness data list --json
@@ -100,7 +102,9 @@ def list_(as_json: JsonOption = False) -> None:
 
 @data.command()
 def path(names: NamesArgument = None) -> None:
-    """Print the folder of datasets, or where the files of some belong.
+    """Print where datasets belong.
+
+    The folder of all, or the files of those named.
 
     \b
       python -m harness data path
@@ -115,7 +119,9 @@ def path(names: NamesArgument = None) -> None:
 
 @data.command()
 def fetch(names: NamesArgument = None, source: FromOption = None) -> None:
-    """Get datasets; every file is checked, and is whole or not there. What is here stays.
+    """Get datasets, checked against their hashes.
+
+    Every file is whole or not there. What is here stays.
 
     \b
       python -m harness data fetch
@@ -142,9 +148,10 @@ def fetch(names: NamesArgument = None, source: FromOption = None) -> None:
 
 @data.command()
 def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
-    """Check the files that are here; those of datasets named must be here.
+    """Check the files that are here.
 
-    Exit code 3 if a file is damaged, or if a dataset named is missing.
+    Those of datasets named must be here. Exit code 3 if a file is damaged, or if a dataset named is
+    missing.
 
     \b
       python -m harness data verify

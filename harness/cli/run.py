@@ -292,7 +292,8 @@ def _conclude(
     print_remedies(log, after)
     log.print(f"results: {folder}", soft_wrap=True)
     if not grid.tuning:
-        log.print(f"next: python -m harness report --grid {name}", soft_wrap=True)
+        where = "" if folder.parent == Path("results") else f" --results {folder.parent}"
+        log.print(f"next: python -m harness report --grid {name}{where}", soft_wrap=True)
     failed = any(run.state is State.FAILED for run in after) or summary.failures
     return SOME_FAILED if failed else OK
 

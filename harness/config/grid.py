@@ -54,7 +54,7 @@ def load_grid(name_or_path: str | Path) -> Grid:
     """
     name, shipped = str(name_or_path), shipped_grids()
     if name not in shipped and not name.endswith(".toml"):
-        raise ConfigurationError(f"--grid {name}: no such grid; {nearest(name, shipped)}")
+        raise ConfigurationError(f"grid {name}: no such grid; {nearest(name, shipped)}")
     path = shipped.get(name) or Path(name)
     file = checked(GridFile, read_toml(path, str(path)), str(path))
     sources, tasks = dict[Cell, str](), _Tasks()
@@ -94,10 +94,15 @@ def select(cells: Iterable[Cell], only: str | None) -> tuple[Cell, ...]:
     patterns: defaultdict[str, list[str]] = defaultdict(list)
     for pair in only.split(",") if only is not None else ():
         key, equals, pattern = pair.strip().partition("=")
-        if not equals or key not in ONLY_KEYS:
+        if not equals:
             raise ConfigurationError(
-                f"--only {only}: {pair.strip()!r} is not key=pattern; {nearest(key, ONLY_KEYS)} "
-                "(write ? for a comma inside a pattern)"
+                f"--only {only}: {pair.strip()!r} is not key=pattern (write ? for a comma inside a "
+                "pattern)"
+            )
+        if key not in ONLY_KEYS:
+            raise ConfigurationError(
+                f"--only {only}: no key {key!r}; {nearest(key, ONLY_KEYS, closeness=0.7)} (write ? "
+                "for a comma inside a pattern)"
             )
         patterns[key].append(pattern)
     chosen = tuple(

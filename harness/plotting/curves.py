@@ -1,16 +1,18 @@
 """Learning curves of a table of results, for notebooks."""
 
+from collections import Counter
 from itertools import count
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.plotting.draw import level_style, method_style, sweep_style
+from harness.plotting.draw import level_style, method_style
 
 _WIDTH, _HEIGHT, _LINE = 7.2, 3.2, 0.19  # [inch]: axes with their legend, at least; an entry
 _COLUMNS = 2
 _VARIANT = ["method", "variant", "label"]
+_FURTHER = ["--", ":", "-."]  # strokes of a method's further variants, in its color
 
 
 def plot_curves(frame: pd.DataFrame) -> Figure:
@@ -45,27 +47,27 @@ def plot_curves(frame: pd.DataFrame) -> Figure:
 
 
 def _draw(axes: Axes, part: pd.DataFrame) -> None:
-    seen, further, levels = set[str](), count(), count()
+    seen, levels = Counter[str](), count()
     labels = part["label"].nunique()
     for (method, variant, label), runs in part.groupby(_VARIANT, sort=False):
-        name = f"{variant} ({label})" if labels > 1 and str(label) not in str(variant) else variant
+        name = f"{variant} ({label})" if labels > 1 else variant
         by_evaluation = runs.groupby("evaluation")
         x, mean = by_evaluation["episode"].mean(), by_evaluation["value"].mean()
         if len(x) == 1:
             level = level_style(next(levels))
             axes.axhline(mean.iloc[0], color=level.color, linestyle=level.dash, label=name)
             continue
-        # A method has its own style everywhere; its further variants take the next of a list.
-        style = sweep_style(next(further)) if method in seen else method_style(str(method))
-        seen.add(str(method))
+        style, nth = method_style(str(method)), seen[str(method)]
+        seen[str(method)] += 1
         least, most = by_evaluation["value"].min(), by_evaluation["value"].max()
         axes.fill_between(x, least, most, color=style.color, alpha=0.13, linewidth=0)
         axes.plot(
             x,
             mean,
             color=style.color,
-            linestyle=style.dash,
+            linestyle=_FURTHER[(nth - 1) % len(_FURTHER)] if nth else style.dash,
             marker=style.marker,
+            markerfacecolor="none" if nth else style.color,
             markevery=max(len(x) // 8, 1),
             markersize=4.5,
             label=name,

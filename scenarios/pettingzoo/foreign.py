@@ -20,7 +20,7 @@ import numpy as np
 from scenarios.base import Unavailable
 
 EXTRA = ("pettingzoo", "gymnasium", "mpe2")  # what the optional extra brings
-INSTALL_EXTRA = "pip install 'ltos-bench[pettingzoo]'"
+INSTALL_EXTRA = "pip install -e '.[pettingzoo]'"
 
 
 def make(module: str, options: Mapping[str, Any]) -> Any:

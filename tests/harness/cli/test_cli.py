@@ -441,3 +441,30 @@ def test_two_runs_share_a_folder_without_doing_anything_twice(here):
     for of in cells:
         load_result(CellFiles.of(here / "results/mine", of).result)
         assert sum(f"done    {of.id} " in log for log in logs) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["report", "--reports", "a_file"],
+        ["export", "--format", "csv", "--out", "a_file/below"],
+        ["run", "--results", "a_file"],
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_named_in_one_line(call, here, command):
+    for of in load_grid("mine.toml").cells:
+        result(of).save(here / "results" / "mine")
+    (here / "a_file").write_text("in the way")
+
+    code, _, log = call(*command, "--grid", "mine.toml")
+
+    assert code == 2
+    assert "a_file" in log
+    assert "cannot be written" in log
+    assert "Traceback" not in log
+
+
+def test_the_next_command_finds_the_results(call, here):
+    _, _, log = call("run", "--grid", "mine.toml", "--only", "method=random", "--results", "other")
+
+    assert "python -m harness report --grid mine.toml --results other" in log

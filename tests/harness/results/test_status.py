@@ -198,7 +198,8 @@ def test_a_selection_keeps_the_cells_that_match_every_key(only, n):
         ("method", "'method' is not key=pattern"),
         ("", "is not key=pattern"),
         ("seed=7", "matches no cell"),
-        ("task=jungle,n_agents=40", "'n_agents=40' is not key=pattern"),
+        ("task=jungle,n_agents=40", "no key 'n_agents'; valid: label, "),
+        ("task=jungle,n_agents=40", "write ? for a comma"),
     ],
 )
 def test_a_wrong_selection_is_refused_with_a_remedy(only, says):

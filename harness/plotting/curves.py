@@ -48,9 +48,9 @@ def plot_curves(frame: pd.DataFrame) -> Figure:
 
 def _draw(axes: Axes, part: pd.DataFrame) -> None:
     seen, levels = Counter[str](), count()
-    labels = part["label"].nunique()
+    labels = part.groupby("variant")["label"].nunique().to_dict()
     for (method, variant, label), runs in part.groupby(_VARIANT, sort=False):
-        name = f"{variant} ({label})" if labels > 1 else variant
+        name = f"{variant} ({label})" if labels[variant] > 1 else variant
         by_evaluation = runs.groupby("evaluation")
         x, mean = by_evaluation["episode"].mean(), by_evaluation["value"].mean()
         if len(x) == 1:

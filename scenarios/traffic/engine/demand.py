@@ -86,14 +86,17 @@ def start_flows(tables: Any, state: Any) -> None:
 
 
 @lean_kernel
-def count_births(tables: Any, state: Any) -> float:
-    """Return a bound on the vehicles the flows make in this step."""
+def count_births(tables: Any, state: Any) -> int:
+    """Return a bound on the vehicles the flows make in this step.
+
+    A whole number: room is asked for and compared by the same count.
+    """
     clock = state.clock[0]
-    births = 0.0
+    births = 0
     for j in range(clock.n_emitting):
         flow = state.emitting[j]
         if state.now[flow] >= tables.flows[flow].interval:
-            births += 2.0 + state.now[flow] / tables.flows[flow].interval
+            births += 2 + int(state.now[flow] / tables.flows[flow].interval)
     return births
 
 

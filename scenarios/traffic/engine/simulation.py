@@ -98,11 +98,14 @@ class Simulation:
         """
         if n < 0:
             raise ValueError(f"n must be at least 0, is {n}")
+        grown = False
         while n > 0:
             block = min(n, _TIDY_STEPS)
             done, births = advance(self._tables, self._state, self._valid, self._builtin, block)
             n -= done
-            if done < block:
+            if grown and not done:
+                raise RuntimeError(f"room was made for {births} vehicles, and they do not fit")
+            if grown := done < block:
                 self._state = with_room(self._state, births)
             self._tidy()
 

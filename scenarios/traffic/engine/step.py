@@ -44,7 +44,7 @@ def advance(tables: Any, state: Any, valid: Any, builtin: bool, n: int) -> tuple
         start_flows(tables, state)
         births = count_births(tables, state)
         if births > clock.n_free or births > len(state.trips) - clock.n_trips:
-            return done, int(births)
+            return done, births
         emit_flows(tables, state, valid)
         place_planned(tables, state, valid)
         admit(tables, state)

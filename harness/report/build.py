@@ -29,7 +29,7 @@ from harness.report.document import (
     prose,
 )
 from harness.report.headline import headline
-from harness.report.main_table import comparison, papers, sources
+from harness.report.main_table import main_table, papers, sources
 from harness.report.markdown import markdown
 from harness.report.notes import notes, unavailable_notes
 from harness.report.numbers import number, sentence
@@ -126,7 +126,7 @@ def section(task: TaskRuns, found: Sequence[Finding], *, main: bool) -> list[Blo
     for n, (metric, info) in enumerate(task.headline.items()):
         blocks += [
             Heading(3, f"{metric} {'↑' if info.higher_is_better else '↓'} ({info.unit})"),
-            comparison(task, metric, whole=n == 0),
+            main_table(task, metric, whole=n == 0),
             *_references(task, metric),
         ]
     if said := notes(task.task, task.rows):

@@ -15,7 +15,7 @@ from harness.stats.intervals import summarize
 _ABSENT = {State.DONE: "without this metric", State.MISSING: "not run"}
 
 
-def comparison(task: TaskRuns, metric: str, *, whole: bool) -> Table:
+def main_table(task: TaskRuns, metric: str, *, whole: bool) -> Table:
     """Return the table of one metric.
 
     Args:

@@ -180,7 +180,7 @@ def test_what_is_not_installed_comes_with_the_command_that_installs_it(
         PettingZooScenario(module="no_such_place.maze_v0", max_steps=5)
     with pytest.raises(Unavailable, match=r"`pip install no_such_physics` may install it$"):
         PettingZooScenario(module="needs_no_such_physics", max_steps=5)
-    with pytest.raises(Unavailable, match=r"`pip install 'ltos-bench\[pettingzoo\]'`$"):
+    with pytest.raises(Unavailable, match=r"`pip install -e '\.\[pettingzoo\]'`$"):
         PettingZooScenario(module="needs_the_extra", max_steps=5)
 
 

@@ -1,6 +1,5 @@
 """``python -m harness``: see :mod:`harness.cli` for its commands."""
 
-import errno
 import os
 import sys
 
@@ -20,7 +19,6 @@ from harness.cli import catalog
 # isort: on
 
 WRONG_USE = 2
-NOT_OURS = {errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC, errno.EACCES, errno.EROFS}
 COMMANDS = (run, report, tune, policy, datasets, catalog)  # imported, they stand in `--help`
 
 
@@ -31,12 +29,6 @@ def main(arguments: list[str] | None = None) -> None:
         app(args=arguments)
     except (ConfigurationError, StorageError) as error:
         typer.echo(f"error: {error}", err=True)
-        sys.exit(WRONG_USE)
-    except OSError as error:  # a folder that cannot be made, a disk that is full
-        if error.errno not in NOT_OURS:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"error: {where}cannot be written ({error.strerror})", err=True)
         sys.exit(WRONG_USE)
 
 

@@ -113,6 +113,7 @@ def report(
     from harness.config.grid import load_grid
     from harness.report import build_report, check_report, write_report
     from harness.report.files import Format, parse_formats
+    from harness.results.files import check_writable
 
     chosen = None if formats is None else parse_formats(formats)
     loaded = load_grid(grid)
@@ -122,6 +123,7 @@ def report(
         lines = check_report(made, reports, chosen) if made else []
         lines += [line for one in ledgers for line in one.differences()]
     else:
+        check_writable(reports)
         files = write_report(made, reports, chosen or (Format.MARKDOWN,)) if made else []
         lines = [str(path) for path in [*files, *(f for one in ledgers for f in one.write())]]
     faults = [asdict(fault) for fault in made.faults] if made else []

@@ -15,7 +15,7 @@ import pandas as pd
 from harness.config.seeding import seeds_text
 from harness.errors import ConfigurationError
 from harness.results.cost import SECONDS
-from harness.results.files import write_atomic, write_text
+from harness.results.files import check_writable, write_atomic, write_text
 from harness.results.index import CURVE_COLUMNS, Run, curve_table
 from harness.results.result import RunResult
 from methods import METHODS
@@ -86,6 +86,7 @@ def write_tables(runs: Sequence[Run], folder: Path, form: Literal["csv", "parque
         ConfigurationError: Parquet cannot be written, for lack of pyarrow.
         OSError: The folder cannot be written.
     """
+    check_writable(folder)
     if form == "parquet" and find_spec("pyarrow") is None:
         raise ConfigurationError(f"--format parquet: pyarrow is not installed: {PARQUET}")
     written = []
@@ -104,6 +105,7 @@ def write_marl_eval(
         ConfigurationError: The results are not alike enough; see ``marl_eval_tree``.
         OSError: The folder cannot be written.
     """
+    check_writable(folder)
     results = [run.result for run in runs if run.result is not None]
     tree, notes = marl_eval_tree(results, allow_ragged=allow_ragged)
     text = json.dumps(tree, indent=1, allow_nan=False)  # not sorted: its reader goes by the order

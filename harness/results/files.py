@@ -100,7 +100,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def check_writable(folder: Path) -> None:
-    """Find out before anything is computed whether results can be kept.
+    """Find out before anything is computed whether files can be kept in a folder.
 
     Raises:
         StorageError: The folder cannot be made or written.
@@ -111,6 +111,8 @@ def check_writable(folder: Path) -> None:
             write_text(probe, "")
         except FileExistsError as error:  # some part of the path is a file
             raise NotADirectoryError(errno.ENOTDIR, "a file is in the way", str(folder)) from error
+        except FileNotFoundError as error:  # as below /proc
+            raise NotADirectoryError(errno.ENOTDIR, "no folder can be made", str(folder)) from error
         probe.unlink()
 
 

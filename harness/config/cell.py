@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache, cached_property
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from harness.config.hparams import build_config, identity_fields
@@ -15,6 +15,7 @@ from harness.config.toml import Named, Value, read_toml
 from methods import METHODS
 from scenarios import SCENARIOS
 from scenarios.base import RestsOnFiles
+from scenarios.ranges import Size
 
 SCHEMA = 1  # of the records of results
 
@@ -32,10 +33,10 @@ class Budget:
         evaluation_episodes: Greedy episodes per evaluation.
     """
 
-    episodes: int
-    steps: int
-    evaluations: int
-    evaluation_episodes: int
+    episodes: Annotated[int, Size(1, 10_000_000)]
+    steps: Annotated[int, Size(0, 1_000_000_000)]
+    evaluations: Annotated[int, Size(1, 10_000)]
+    evaluation_episodes: Annotated[int, Size(1, 10_000)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from importlib import resources
 from itertools import product
-from math import isfinite
+from math import isfinite, prod
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, StrictInt
+from annotated_types import Interval
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from harness.config.cell import Budget, Cell, default_budget
@@ -21,11 +22,13 @@ from harness.config.toml import Named, Table, Value, checked, frozen, key_text, 
 from harness.errors import ConfigurationError, nearest
 from methods import METHODS
 from methods.reference import Reference
+from scenarios.ranges import SIZE_FACTOR_HINT
 
 EVERY_METHOD = "*"
+MOST_CELLS = 20_000  # of a sweep, unless its size_factor says more
 ONLY_KEYS = ("scenario", "task", "method", "variant", "preset", "label", "seed")
 
-_Tasks: TypeAlias = dict[tuple[str, str], Task]
+_Tasks: TypeAlias = dict[tuple[str, str, float], Task]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,16 +143,15 @@ def _swept(value: Any) -> list[Any]:
 
 
 Swept: TypeAlias = Annotated[Any, AfterValidator(_swept)]
-Count: TypeAlias = Annotated[int, Field(ge=1)]
 
 
 class BudgetTable(Table):
-    """What a sweep sets over ``harness/config/budgets.toml``."""
+    """What a sweep sets over ``harness/config/budgets.toml``; ranges are those of ``Budget``."""
 
-    episodes: Count | None = None
-    steps: Annotated[int, Field(ge=0)] | None = None
-    evaluations: Count | None = None
-    evaluation_episodes: Count | None = None
+    episodes: int | None = None
+    steps: int | None = None
+    evaluations: int | None = None
+    evaluation_episodes: int | None = None
 
 
 class Sweep(Table):
@@ -157,18 +159,19 @@ class Sweep(Table):
 
     scenario: str
     methods: Annotated[list[str], Field(min_length=1)]
-    seeds: Annotated[list[StrictInt], Field(min_length=1)]
+    seeds: Annotated[list[Annotated[int, Interval(ge=0, lt=2**32)]], Field(min_length=1)]
     preset: Literal["paper", "default", "tuned"] = "default"
     label: Annotated[str, Field(min_length=1)] | None = None
     options: dict[str, Swept] = Field(default_factory=dict)
     fields: dict[str, Swept] = Field(default_factory=dict)
     budget: BudgetTable = BudgetTable()
+    size_factor: Annotated[float, Interval(ge=1, le=1e9)] = 1.0
 
 
 class GridFile(Table):
     """A whole grid file."""
 
-    description: str
+    description: str = ""
     tuning: bool = False
     sweep: Annotated[list[Sweep], Field(min_length=1)]
 
@@ -178,10 +181,10 @@ class GridFile(Table):
 
 def _expand(where: str, sweep: Sweep, tasks: _Tasks, *, tuning: bool) -> Iterator[Cell]:
     """Yield the cells of a sweep; ``tasks`` are those built so far, each but once."""
-    _check_seeds(where, sweep.seeds, tuning=tuning)
+    _check_seeds(where, sweep, tuning=tuning)
     budget = _budget(where, sweep)
     for options in _combinations(sweep.options):
-        task = _task(where, sweep.scenario, options, tasks)
+        task = _task(where, sweep, options, tasks)
         for method, fields, reason in _variants(where, sweep, task):
             cell = Cell(
                 scenario=task.scenario,
@@ -198,13 +201,18 @@ def _expand(where: str, sweep: Sweep, tasks: _Tasks, *, tuning: bool) -> Iterato
             yield from (replace(cell, seed=seed) for seed in sweep.seeds)
 
 
-def _check_seeds(where: str, seeds: list[int], *, tuning: bool) -> None:
-    """Keep reporting and tuning seeds apart, and every seed to one use."""
-    for seed in seeds:
-        if seeds.count(seed) > 1:
+def _check_seeds(where: str, sweep: Sweep, *, tuning: bool) -> None:
+    """Keep reporting and tuning seeds apart, every seed to one use, and the cells to a number."""
+    choices = (sweep.methods, sweep.seeds, *sweep.options.values(), *sweep.fields.values())
+    if (n := prod(map(len, choices))) > MOST_CELLS * sweep.size_factor:
+        raise ConfigurationError(
+            f"{where}: {n} combinations; at most {MOST_CELLS} ({SIZE_FACTOR_HINT})"
+        )
+    seen = set[int]()
+    for seed in sweep.seeds:
+        if seed in seen:
             raise ConfigurationError(f"{where}.seeds: {seed} repeats; name each seed once")
-        if seed < 0:
-            raise ConfigurationError(f"{where}.seeds: {seed} is negative; seeds start at 0")
+        seen.add(seed)
         if tuning and seed < TUNING_SEEDS:
             raise ConfigurationError(
                 f"{where}.seeds: {seed} is a reporting seed; a tuning grid uses seeds from "
@@ -218,8 +226,9 @@ def _check_seeds(where: str, seeds: list[int], *, tuning: bool) -> None:
 
 
 def _budget(where: str, sweep: Sweep) -> Budget:
-    usual = asdict(default_budget(sweep.scenario, sweep.preset))
-    budget = Budget(**(usual | sweep.budget.model_dump(exclude_none=True)))
+    usual, given = default_budget(sweep.scenario, sweep.preset), sweep.budget
+    content = asdict(usual) | given.model_dump(exclude_none=True)
+    budget = checked(Budget, content, f"{where}.budget", size_factor=sweep.size_factor)
     if budget.evaluations > budget.episodes:
         raise ConfigurationError(
             f"{where}.budget: {budget.evaluations} evaluations in {budget.episodes} training "
@@ -233,14 +242,18 @@ def _combinations(swept: Mapping[str, list[Any]]) -> Iterator[dict[str, Value]]:
         yield dict(zip(swept, map(frozen, values), strict=True))
 
 
-def _task(where: str, scenario: str, options: dict[str, Value], tasks: _Tasks) -> Task:
+def _task(where: str, sweep: Sweep, options: dict[str, Value], tasks: _Tasks) -> Task:
     for name in options.keys() & BudgetTable.model_fields.keys():
         raise ConfigurationError(
             f"{where}.options.{name}: that is a budget's name; write budget.{name}"
         )
-    key = scenario, repr(sorted(options.items()))  # as text 1 and True differ
+    key = (
+        sweep.scenario,
+        repr(sorted(options.items())),
+        sweep.size_factor,
+    )  # as text 1 and True differ
     if key not in tasks:
-        tasks[key] = build_task(where, scenario, options)
+        tasks[key] = build_task(where, sweep.scenario, options, size_factor=sweep.size_factor)
     return tasks[key]
 
 
@@ -266,14 +279,14 @@ def _checked_variant(
     if sweep.preset == "tuned" and (reason := untuned(method, sweep.scenario)):
         return tuple(sorted(fields.items())), reason
     usual = build_config(method, sweep.scenario, sweep.preset)
-    for name in fields.keys() - asdict(usual).keys():
-        raise ConfigurationError(
-            f"{where}.fields.{name}: {method} has no such field; {nearest(name, asdict(usual))}"
-        )
-    try:
-        config = build_config(method, sweep.scenario, sweep.preset, tuple(fields.items()))
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{where}.fields: {error}") from None
+    config = build_config(
+        method,
+        sweep.scenario,
+        sweep.preset,
+        tuple(fields.items()),
+        where=f"{where}.fields",
+        size_factor=sweep.size_factor,
+    )
     changed = {n: v for n in fields if (v := getattr(config, n)) != getattr(usual, n)}
     named = tuple(sorted(changed.items()))
     if task.built is None:

@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -14,7 +15,16 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from harness.config.seeding import TUNING_SEEDS
-from harness.config.toml import Named, Table, Value, checked, frozen, read_toml
+from harness.config.toml import (
+    Named,
+    Table,
+    Value,
+    checked,
+    frozen,
+    key_text,
+    read_toml,
+    shortened,
+)
 from harness.errors import ConfigurationError, nearest
 from methods import METHODS
 
@@ -44,29 +54,49 @@ class Tuned(Table):
     values: dict[str, Any]
 
 
-def build_config(method: str, scenario: str, preset: str, fields: Named = ()) -> Any:
+def build_config(
+    method: str,
+    scenario: str,
+    preset: str,
+    fields: Named = (),
+    *,
+    where: str = "fields",
+    size_factor: float = math.inf,
+) -> Any:
     """Build ``METHODS[method].Config`` from a preset and overriding fields.
 
+    Args:
+        method: A key of ``METHODS``.
+        scenario: Whose values of the preset are taken.
+        preset: One of ``PRESETS``.
+        fields: Values over the preset's.
+        where: File and key of ``fields``, for messages.
+        size_factor: How many times their stated limits sizes may be (``scenarios.ranges.Size``).
+
     Raises:
-        ConfigurationError: An unknown key, a missing value or a value of the wrong type.
+        ConfigurationError: An unknown key, a missing value, a value of the wrong type or out of its
+            range, or values that do not go together.
     """
-    values = preset_values(method, scenario, preset)
-    for name, value in fields:
-        if name not in values:
-            raise ConfigurationError(
-                f"method {method!r} has no field {name!r}; {nearest(name, values)}"
-            )
-        values[name] = value
-    config = METHODS[method].Config
+    values, given = preset_values(method, scenario, preset), dict(fields)
+    for name in given.keys() - values.keys():
+        raise ConfigurationError(
+            f"{where}.{name}: {method} has no such field; {nearest(name, values)}"
+        )
+    source = f"{file_name(method)} [{preset}.{scenario}]"
     try:
-        model = _config_model(method).model_validate(values)
+        model = _config_model(method).model_validate(
+            values | given, context={"size_factor": size_factor}
+        )
     except ValidationError as error:
         first = error.errors()[0]
+        named = where if first["loc"][0] in given else source
         raise ConfigurationError(
-            f"{file_name(method)} [{preset}.{scenario}]: field "
-            f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
+            f"{named}.{key_text(*first['loc'])}: {first['msg']}, not {shortened(first['input'])}"
         ) from None
-    return config(**dict(model))
+    try:
+        return METHODS[method].Config(**dict(model))
+    except ValueError as error:  # fields that do not go together
+        raise ConfigurationError(f"{where if given else source}: {error}") from None
 
 
 def preset_values(method: str, scenario: str, preset: str) -> dict[str, Value]:
@@ -182,7 +212,8 @@ def _defaults(config: type[Any]) -> dict[str, Value]:
 
 @cache
 def _config_model(method: str) -> type[BaseModel]:
-    """Return a pydantic twin of a Config: strict about types, where dataclasses check nothing."""
+    """Return a pydantic twin of a Config: strict about types and ranges; dataclasses check none."""
     config = METHODS[method].Config
-    fields: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(config).items()}
+    hints = get_type_hints(config, include_extras=True)
+    fields: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items()}
     return create_model(config.__name__, __config__=ConfigDict(strict=True), **fields)

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from harness.config.toml import Named, Value
+from harness.config.toml import Named, Value, key_text, shortened
 from harness.errors import ConfigurationError, nearest
 from scenarios import SCENARIOS
 from scenarios.base import Scenario, SeenInSeveralWays, Unavailable
@@ -49,13 +49,16 @@ class ReferenceValues:
         return 0.0 if bound is None or floor is None else share * abs(bound - floor)
 
 
-def build_task(where: str, scenario: str, options: Mapping[str, Value]) -> Task:
+def build_task(
+    where: str, scenario: str, options: Mapping[str, Value], *, size_factor: float = 1
+) -> Task:
     """Check a scenario's name and options, and build it.
 
     Args:
         where: File and key, for messages.
         scenario: A key of ``scenarios.SCENARIOS``.
         options: What is given of its options.
+        size_factor: How many times their stated limits sizes may be (``scenarios.ranges.Size``).
 
     Raises:
         ConfigurationError: An unknown name, or a value of the wrong type or out of its range.
@@ -67,11 +70,15 @@ def build_task(where: str, scenario: str, options: Mapping[str, Value]) -> Task:
     _check_names(where, scenario, options.keys())
     defaults, build = option_defaults(scenario), SCENARIOS[scenario]
     try:
-        values = dict(_option_model(scenario).model_validate({**defaults, **options}))
+        model = _option_model(scenario)
+        values = dict(
+            model.model_validate({**defaults, **options}, context={"size_factor": size_factor})
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(
-            f"{where}.options.{first['loc'][0]}: {first['msg']}, not {first['input']!r}"
+            f"{where}.options.{key_text(*first['loc'])}: {first['msg']}, not "
+            f"{shortened(first['input'])}"
         ) from None
     changed = {n: v for n, v in values.items() if n not in defaults or v != defaults[n]}
     named = tuple(sorted(changed.items()))
@@ -141,7 +148,8 @@ def _parameters(scenario: str) -> tuple[inspect.Parameter, ...]:
 def _option_model(scenario: str) -> type[BaseModel]:
     """Return a pydantic model of a scenario's options, strict about types."""
     build: Any = SCENARIOS[scenario]
-    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    function = build.__init__ if inspect.isclass(build) else build
+    hints = get_type_hints(function, include_extras=True)
     parameters = _parameters(scenario)
     named = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
     fields: dict[str, Any] = {name: (hints.get(name, Any), ...) for name in named}

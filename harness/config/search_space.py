@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from harness.config.hparams import file_name, read_tables
-from harness.config.toml import frozen
+from harness.config.toml import frozen, shortened
 from harness.errors import ConfigurationError, nearest
 from methods import METHODS
 from scenarios import SCENARIOS
@@ -107,7 +107,7 @@ def shaping_parameters(method: str) -> tuple[str, ...]:
 
 
 def _parameter(method: str, where: str, key: str, value: Any) -> Parameter:
-    hints = get_type_hints(METHODS[method].Config)
+    hints = get_type_hints(METHODS[method].Config, include_extras=True)
     if key not in hints:
         raise ConfigurationError(f"{where}: {method} has no such field; {nearest(key, hints)}")
     if not isinstance(value, Mapping):
@@ -127,7 +127,7 @@ def _parameter(method: str, where: str, key: str, value: Any) -> Parameter:
         first = error.errors()[-1]  # of int and float, the wider
         at = "".join(f".{part}" for part in first["loc"][:1])
         said = first["msg"].removeprefix("Value error, ")
-        shown = "" if first["type"] == "value_error" else f", not {first['input']!r}"
+        shown = "" if first["type"] == "value_error" else f", not {shortened(first['input'])}"
         raise ConfigurationError(f"{where}{at}: {said}{shown}") from None
 
 

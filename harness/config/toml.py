@@ -1,5 +1,6 @@
 """What files of settings have in common: TOML, checked; errors name file, key and remedy."""
 
+import reprlib
 import tomllib
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -40,20 +41,21 @@ def read_toml(file: Path | Traversable, name: str) -> dict[str, Any]:
         raise ConfigurationError(f"{name}: not valid TOML: {error}") from None
 
 
-def checked(kind: type[T] | GenericAlias, content: Any, name: str) -> T:
+def checked(kind: type[T] | GenericAlias, content: Any, name: str, *, size_factor: float = 1) -> T:
     """Return the content of a file as a type of pydantic's, or of types it knows.
 
     Args:
         kind: A ``Table``, or a container of some.
         content: As ``read_toml`` returns it, or a part of it.
         name: What messages call the file, and the part.
+        size_factor: How many times their stated limits sizes may be (``scenarios.ranges.Size``).
 
     Raises:
         ConfigurationError: It has a key or a value that it cannot have, or lacks one.
     """
     try:
         adapter: TypeAdapter[T] = TypeAdapter(kind)  # type: ignore[arg-type]  # containers, too
-        return adapter.validate_python(content)
+        return adapter.validate_python(content, context={"size_factor": size_factor})
     except ValidationError as error:
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         loc, said = first["loc"], first["msg"].removeprefix("Value error, ")
@@ -65,7 +67,7 @@ def checked(kind: type[T] | GenericAlias, content: Any, name: str) -> T:
         elif first["type"] == "value_error":  # ours: it says all
             said = f"{key}: {said}" if key else said
         else:
-            said = f"{key or 'entry'}: {first['msg']}, not {first['input']!r}"
+            said = f"{key or 'entry'}: {first['msg']}, not {shortened(first['input'])}"
         raise ConfigurationError(f"{name}: {said}") from None
 
 
@@ -75,6 +77,21 @@ def key_text(*parts: str | int) -> str:
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text.removeprefix(".")
+
+
+class _Shortened(reprlib.Repr):
+    """Writes a wrong value for a message, where a list of a million numbers would bury it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 60
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python writes no integer of thousands of digits; a hexadecimal one gets this far."""
+        return repr(x) if x.bit_length() <= 128 else f"an integer of {x.bit_length()} bits"
+
+
+shortened = _Shortened().repr
 
 
 def frozen(value: Any) -> Any:

@@ -176,15 +176,15 @@ def test_a_star_leaves_out_the_incapable(write, monkeypatch):
         (sweep(options__max_steps="nan"), "sweep[0].options.max_steps: should be finite numbers"),
         (sweep(options__episodes="9"), "sweep[0].options.episodes: that is a budget's name"),
         (sweep(fields__taw="0.5"), "sweep[0].fields.taw: dqn has no such field; did you mean"),
-        (sweep(fields__tau='"x"'), "sweep[0].fields: "),
+        (sweep(fields__tau='"x"'), "sweep[0].fields.tau: "),
         (sweep(methods='["reference"]', fields__policy='"defekt"'), "did you mean 'defect'?"),
         (sweep(seeds="[1, 2, 1]"), "sweep[0].seeds: 1 repeats"),
-        (sweep(seeds="[-1]"), "sweep[0].seeds: -1 is negative"),
+        (sweep(seeds="[-1]"), "sweep[0].seeds[0]: Input should be greater than or equal to 0, not -1"),
         (sweep(seeds="[1000]"), "sweep[0].seeds: 1000 is reserved for tuning"),
         (sweep(seeds="[true]"), "sweep[0].seeds[0]: Input should be a valid integer, not True"),
         (sweep(seeds="[]"), "sweep[0].seeds:"),
         (sweep(budget="{ episodes = 5 }"), "sweep[0].budget: 100 evaluations in 5 training"),
-        (sweep(budget="{ steps = -1 }"), "sweep[0].budget.steps: "),
+        (sweep(budget="{ steps = -1 }"), "sweep[0].budget: steps: "),
         (sweep() + sweep(), "sweep[1]: names cell prisoner/dqn/seed=0 again, after sweep[0]"),
         (
             sweep(scenario='"jungle"', options__planes="true")

@@ -50,7 +50,7 @@ def test_a_missing_hyperparameter_names_file_table_and_key(change):
 def test_a_hyperparameter_of_the_wrong_type_names_file_table_and_key(change):
     change("default.prisoner", "capacity", "many")
 
-    with pytest.raises(ConfigurationError, match=r"dqn.toml \[default.prisoner\]: field capacity"):
+    with pytest.raises(ConfigurationError, match=r"dqn.toml \[default.prisoner\]\.capacity: "):
         build_config("dqn", "prisoner", "default")
 
 

@@ -5,6 +5,7 @@ correctly, and trajectories agree to the last bit only if the numbers do.
 """
 
 import json
+import logging
 import math
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+_LOG = logging.getLogger(__name__)
 MAX_BYTES = 2**30
 _TOKEN = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?")
 _POWERS = [float(f"1e{k}") for k in range(309)]
@@ -103,14 +105,17 @@ class Entry:
         file: the file it was read from.
         name: what it is, such as ``road 'road_0_1_0'``.
         value: the parsed object.
+        strict: whether what CityFlow lets pass, though nobody can have meant it, is an error
+            instead of a warning.
     """
 
     file: str
     name: str
     value: dict[str, Any]
+    strict: bool = True
 
     @classmethod
-    def of(cls, file: str, name: str, value: object) -> "Entry":
+    def of(cls, file: str, name: str, value: object, *, strict: bool = True) -> "Entry":
         """Wrap a parsed value.
 
         Raises:
@@ -118,11 +123,29 @@ class Entry:
         """
         if not isinstance(value, dict):
             raise NetworkError(f"{file}: {name}: must be an object, is {_kind(value)}")
-        return cls(file, name, value)
+        return cls(file, name, value, strict)
+
+    def named(self, name: str) -> "Entry":
+        """Return the same entry under another name."""
+        return Entry(self.file, name, self.value, self.strict)
 
     def fail(self, rule: str) -> NoReturn:
         """Raise the NetworkError for a broken rule."""
         raise NetworkError(f"{self.file}: {self.name}: {rule}")
+
+    def doubt(self, rule: str, instead: str) -> None:
+        """Take note of what CityFlow lets pass.
+
+        Args:
+            rule: what is wrong.
+            instead: what CityFlow does then, and so do we.
+
+        Raises:
+            NetworkError: the entry is strict.
+        """
+        if self.strict:
+            self.fail(rule)
+        _LOG.warning("%s: %s: %s; %s", self.file, self.name, rule, instead)
 
     def get(self, key: str) -> Any:
         """Return a required field.
@@ -175,12 +198,14 @@ class Entry:
 
     def entry(self, key: str) -> "Entry":
         """Return a required object field as an entry of its own."""
-        return Entry.of(self.file, f"{self.name}, '{key}'", self.get(key))
+        name = f"{self.name}, '{key}'"
+        return Entry.of(self.file, name, self.get(key), strict=self.strict)
 
     def entries(self, key: str, *, least: int = 0) -> Iterator["Entry"]:
         """Iterate over a required list of objects as entries."""
         for index, item in enumerate(self.items(key, least=least)):
-            yield Entry.of(self.file, f"{self.name}, '{key}' {index}", item)
+            name = f"{self.name}, '{key}' {index}"
+            yield Entry.of(self.file, name, item, strict=self.strict)
 
     def strings(self, key: str, *, least: int = 0) -> list[str]:
         """Return a required list of strings."""

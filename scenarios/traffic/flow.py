@@ -55,7 +55,7 @@ class VehicleModel:
             max_neg_acc=entry.number("maxNegAcc", above=0.0),
             usual_pos_acc=entry.number("usualPosAcc", above=0.0),
             usual_neg_acc=entry.number("usualNegAcc", above=0.0),
-            min_gap=entry.number("minGap", least=0.0),
+            min_gap=_min_gap(entry),
             max_speed=entry.number("maxSpeed", above=0.0),
             headway_time=entry.number("headwayTime", least=0.0),
         )
@@ -80,26 +80,39 @@ class Flow:
     end_time: int
 
 
-def load_flows(path: str | Path, road_index: Mapping[str, int]) -> list[Flow]:
+def _min_gap(entry: Entry) -> float:
+    gap = entry.number("minGap")
+    if gap < 0:
+        entry.doubt(f"'minGap' must be at least 0, is {gap!r}", "vehicles overlap when they stop")
+    return gap
+
+
+def load_flows(
+    path: str | Path, road_index: Mapping[str, int], *, strict: bool = True
+) -> list[Flow]:
     """Read and check a flow file.
 
     Args:
         path: the JSON file.
         road_index: road id to index, of the network the flows drive on.
+        strict: see `Entry`.
 
     Raises:
         NetworkError: the file is unreadable or breaks a rule of the format.
     """
-    return parse_flows(read_json(path), road_index, str(path))
+    return parse_flows(read_json(path), road_index, str(path), strict=strict)
 
 
-def parse_flows(data: object, road_index: Mapping[str, int], file: str = "flow") -> list[Flow]:
+def parse_flows(
+    data: object, road_index: Mapping[str, int], file: str = "flow", *, strict: bool = True
+) -> list[Flow]:
     """Check parsed flows.
 
     Args:
         data: what the JSON file holds.
         road_index: road id to index.
         file: name used in errors.
+        strict: see `Entry`.
 
     Raises:
         NetworkError: the data break a rule of the format.
@@ -107,7 +120,7 @@ def parse_flows(data: object, road_index: Mapping[str, int], file: str = "flow")
     if not isinstance(data, list):
         raise NetworkError(f"{file}: flows: the file must hold a list")
     return [
-        _parse_flow(Entry.of(file, f"flow 'flow_{i}'", item), road_index)
+        _parse_flow(Entry.of(file, f"flow 'flow_{i}'", item, strict=strict), road_index)
         for i, item in enumerate(data)
     ]
 
@@ -132,8 +145,11 @@ def _parse_flow(entry: Entry, road_index: Mapping[str, int]) -> Flow:
 
 
 def _whole_second(entry: Entry, key: str, default: int) -> int:
-    """Return an integer field; absent or written as a decimal it is the default, as in CityFlow."""
-    if key not in entry.value or type(entry.value[key]) is float:
+    """Return an integer field; absent or of another type it is the default, as in CityFlow."""
+    value = entry.value.get(key)
+    if value is not None and type(value) not in (int, float):
+        entry.doubt(f"'{key}' must be an integer, is {value!r}", f"it counts as {default}")
+    if type(value) is not int:
         return default
     second = entry.integer(key)
     if not -_INT32 <= second < _INT32:

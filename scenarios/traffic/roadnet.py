@@ -118,29 +118,31 @@ class Roadnet:
         return [i for i, virtual in enumerate(self.intersection_virtual) if not virtual]
 
 
-def load_roadnet(path: str | Path) -> Roadnet:
+def load_roadnet(path: str | Path, *, strict: bool = True) -> Roadnet:
     """Read and check a roadnet file.
 
     Args:
         path: the JSON file.
+        strict: see `Entry`.
 
     Raises:
         NetworkError: the file is unreadable or breaks a rule of the format.
     """
-    return parse_roadnet(read_json(path), str(path))
+    return parse_roadnet(read_json(path), str(path), strict=strict)
 
 
-def parse_roadnet(data: object, file: str = "roadnet") -> Roadnet:
+def parse_roadnet(data: object, file: str = "roadnet", *, strict: bool = True) -> Roadnet:
     """Check a parsed roadnet and lay it out as arrays.
 
     Args:
         data: what the JSON file holds.
         file: name used in errors.
+        strict: see `Entry`.
 
     Raises:
         NetworkError: the data break a rule of the format.
     """
-    root = Entry.of(file, "roadnet", data)
+    root = Entry.of(file, "roadnet", data, strict=strict)
     places = parse_intersections(root)
     place_index = {place.id: i for i, place in enumerate(places)}
     roads = parse_roads(root, place_index, [place.width for place in places])

@@ -102,7 +102,7 @@ def parse_intersections(root: Entry) -> list[Intersection]:
     seen: set[str] = set()
     for item in root.entries("intersections", least=1):
         name = item.string("id")
-        entry = Entry(root.file, f"intersection {name!r}", item.value)
+        entry = item.named(f"intersection {name!r}")
         if name in seen:
             entry.fail("'id' is used twice")
         seen.add(name)
@@ -144,9 +144,9 @@ def parse_roads(
     seen: set[str] = set()
     for item in root.entries("roads", least=1):
         name = item.string("id")
-        entry = Entry(root.file, f"road {name!r}", item.value)
+        entry = item.named(f"road {name!r}")
         if name in seen:
-            entry.fail("'id' is used twice")
+            entry.doubt("'id' is used twice", "files that name it mean the last one")
         seen.add(name)
         roads.append(_parse_road(entry, name, place_index, place_widths))
     return roads
@@ -164,8 +164,12 @@ def _parse_road(
     inside = geometry.shortened(points, place_widths[start], place_widths[end])
     polylines = tuple(geometry.lane_polylines(inside, widths))
     lengths = tuple(map(geometry.polyline_length, polylines))
-    if not all(math.isfinite(length) for length in lengths):
-        entry.fail("'points' give a lane without a direction (two points are equal)")
+    if not all(map(math.isfinite, lengths)):
+        entry.doubt(
+            "'points' give a lane without a length: two points are equal, or the width of an "
+            "intersection clips the road to nothing",
+            "what enters it never leaves it",
+        )
     return Road(
         id=name,
         start=start,
@@ -225,7 +229,7 @@ def _road_link(
             reach = roads[start].reach[start_lane], roads[end].reach[end_lane]
             points = geometry.link_curve(*reach, width, width)
         if not math.isfinite(geometry.polyline_length(points)):
-            item.fail("the lane link has no finite length")
+            item.doubt("the lane link has no finite length", "what enters it never leaves it")
         yield Link(
             intersection=position[0],
             road_link=position[1],

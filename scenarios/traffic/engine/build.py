@@ -167,7 +167,8 @@ def plan_length(net: Roadnet, models: Sequence[VehicleModel], dt: float) -> int:
     """Return how many drivables ahead a vehicle can come to look at, within bounds."""
     farthest = max((horizon(m, dt) for m in models), default=0.0)
     lengths = net.drivable_length[: net.n_lanes]
-    shortest = float(lengths.min()) if len(lengths) else 1.0
+    known = lengths[~np.isnan(lengths)]  # a road clipped to nothing has a length of NaN
+    shortest = float(known.min()) if len(known) else 1.0
     n = 2 * int(min(farthest / max(shortest, 1e-3), _PLAN_MOST)) + 4
     return min(max(n, _PLAN_LEAST), _PLAN_MOST)
 

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import math
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scenarios.traffic.engine.names import Names
 from scenarios.traffic.engine.simulation import Saved, Simulation
 from scenarios.traffic.engine.state import NONE, RUNNING, State
 from scenarios.traffic.entries import Entry, NetworkError, read_json
@@ -18,7 +18,6 @@ from scenarios.traffic.flow import Flow, VehicleModel, load_flows
 from scenarios.traffic.roadnet import Roadnet, load_roadnet
 
 _LOG = logging.getLogger(__name__)
-_NAME = re.compile(r"(?:flow_(\d+)|manually_pushed)_(\d+)", re.ASCII)
 _PUSHED = {
     "speed": 0.0,
     "length": 5.0,
@@ -43,6 +42,9 @@ class Engine:
     Args:
         config_file: CityFlow's config.json.
         thread_num: accepted for compatibility; results never depend on it and one is used.
+        strict: whether what CityFlow lets pass, though nobody can have meant it (a time written as
+            text, a negative gap, an id used twice, a road clipped to nothing, no 'saveReplay'), is
+            an error instead of a warning.
 
     Attributes:
         simulation: the same simulation by index, as arrays, many steps a call.
@@ -51,21 +53,26 @@ class Engine:
         NetworkError: the config, roadnet or flow file is unreadable or breaks a rule.
     """
 
-    def __init__(self, config_file: str | Path, thread_num: int = 1) -> None:
+    def __init__(
+        self, config_file: str | Path, thread_num: int = 1, *, strict: bool = False
+    ) -> None:
         if thread_num < 1:
             raise ValueError(f"thread_num must be at least 1, is {thread_num}")
-        config = Entry.of(str(config_file), "config", read_json(config_file))
+        config = Entry.of(str(config_file), "config", read_json(config_file), strict=strict)
         if config.value.get("laneChange") is True:
             config.fail("'laneChange' true is not supported: vehicles keep their lane")
-        if config.flag("saveReplay"):
+        if "saveReplay" not in config.value:
+            config.doubt("'saveReplay' is missing", "it counts as false")
+        elif config.flag("saveReplay"):
             config.string("roadnetLogFile"), config.string("replayLogFile")
             _LOG.warning("%s: 'saveReplay' is true, but replay files are not written", config_file)
         folder = config.string("dir")  # the paths start with it, as text
         interval, seed = config.number("interval", above=0.0), config.integer("seed")
         files = folder + config.string("roadnetFile"), folder + config.string("flowFile")
         rl_traffic_light = config.flag("rlTrafficLight")
-        net = load_roadnet(files[0])
-        flows = load_flows(files[1], {road: r for r, road in enumerate(net.road_ids)})
+        net = load_roadnet(files[0], strict=strict)
+        roads = {road: r for r, road in enumerate(net.road_ids)}
+        flows = load_flows(files[1], roads, strict=strict)
         self._prepare(
             Simulation(net, flows, interval=interval, seed=seed, rl_traffic_light=rl_traffic_light)
         )
@@ -93,7 +100,12 @@ class Engine:
         self._roads = {road: r for r, road in enumerate(net.road_ids)}
         self._intersections = {name: i for i, name in enumerate(net.intersection_ids)}
         self._drivables = net.drivable_ids
-        self._sorted_lanes = sorted(enumerate(net.lane_ids), key=lambda lane: lane[1].encode())
+        first = {name: lane for lane, name in reversed([*enumerate(net.lane_ids)])}  # of equals
+        self._lane_names = sorted(first, key=str.encode)
+        self._lane_order = np.array([first[name] for name in self._lane_names])
+        ends = zip(net.lane_road.tolist(), net.road_end[net.lane_road].tolist(), strict=True)
+        self._lane_ends = [(net.road_ids[road], net.intersection_ids[end]) for road, end in ends]
+        self._names = Names(simulation)
         self._n_pushed = 0
 
     # ---- time ----------------------------------------------------------------------------
@@ -127,25 +139,32 @@ class Engine:
 
     def get_lane_vehicle_count(self) -> dict[str, int]:
         """Return the number of vehicles on each lane, lanes sorted by id."""
-        counts = self.simulation.lane_counts().tolist()
-        return {name: counts[lane] for lane, name in self._sorted_lanes}
+        counts = self.simulation.state.count[self._lane_order]
+        return dict(zip(self._lane_names, counts.tolist(), strict=True))
 
     def get_lane_waiting_vehicle_count(self) -> dict[str, int]:
         """Return the number of vehicles slower than 0.1 m/s on each lane, sorted by id."""
-        counts = self.simulation.lane_waiting().tolist()
-        return {name: counts[lane] for lane, name in self._sorted_lanes}
+        counts = self.simulation.state.waiting[self._lane_order]
+        return dict(zip(self._lane_names, counts.tolist(), strict=True))
 
     def get_lane_vehicles(self) -> dict[str, list[str]]:
         """Return the vehicles on each lane, front first, lanes sorted by id."""
         slots, ptr = self.simulation.lane_lists()
-        names = self._names(slots.tolist())
-        return {name: names[ptr[lane] : ptr[lane + 1]] for lane, name in self._sorted_lanes}
+        names = self._names.of(slots.tolist())
+        found: dict[str, list[str]] = {lane: [] for lane in self._lane_names}
+        taken = np.flatnonzero(ptr[self._lane_order] < ptr[self._lane_order + 1])
+        lanes = self._lane_order[taken]
+        for k, a, b in zip(
+            taken.tolist(), ptr[lanes].tolist(), ptr[lanes + 1].tolist(), strict=True
+        ):
+            found[self._lane_names[k]] = names[a:b]
+        return found
 
     # ---- vehicles ------------------------------------------------------------------------
 
     def get_vehicle_count(self) -> int:
         """Return the number of vehicles on lanes and lane links."""
-        return int(self.simulation.state.clock["n_running"][0])
+        return self.simulation.state.clock["n_running"].item(0)
 
     def get_vehicles(self, include_waiting: bool = False) -> list[str]:
         """Return the vehicles by ascending priority, which is random.
@@ -153,7 +172,7 @@ class Engine:
         Args:
             include_waiting: whether to list those that wait to enter too.
         """
-        return self._names(self.simulation.slots(waiting=include_waiting).tolist())
+        return self._names.of(self.simulation.slots(waiting=include_waiting).tolist())
 
     def get_vehicle_speed(self) -> dict[str, float]:
         """Return the speed of each running vehicle [m/s], sorted by id."""
@@ -169,24 +188,31 @@ class Engine:
         Raises:
             RuntimeError: there is no such vehicle.
         """
-        slot = self._slot(vehicle_id)
-        v, net = self.simulation.state.vehicles[slot], self.simulation.net
-        if v["state"] != RUNNING:
+        slot = self._names.slot(vehicle_id)
+        columns = self._names.columns
+        if columns["state"].item(slot) != RUNNING:
             return {"running": "0"}
-        drivable, first = int(v["drivable"]), int(v["route_first"])
-        rest = self.simulation.route(first + int(v["road_index"]), int(v["route_last"]))
+        drivable = columns["drivable"].item(slot)
         info = {
             "running": "1",
-            "distance": f"{v['dis']:f}",
-            "speed": f"{v['speed']:f}",
+            "distance": f"{columns['dis'].item(slot):f}",
+            "speed": f"{columns['speed'].item(slot):f}",
             "drivable": self._drivables[drivable],
-            "route": "".join(f"{net.road_ids[road]} " for road in rest),
+            "route": self._way(slot),
         }
-        if drivable < net.n_lanes:
-            road = int(net.lane_road[drivable])
-            info["road"] = net.road_ids[road]
-            info["intersection"] = net.intersection_ids[net.road_end[road]]
+        if drivable < len(self._lane_ends):
+            info["road"], info["intersection"] = self._lane_ends[drivable]
         return info
+
+    def _way(self, slot: int) -> str:
+        """Write the roads from a vehicle's on, each with a blank after it."""
+        columns, ways = self._names.columns, self._names.ways
+        first = columns["route_first"].item(slot) + columns["road_index"].item(slot)
+        last = columns["route_last"].item(slot)
+        if (first, last) not in ways:
+            roads = self.simulation.route(first, last)
+            ways[first, last] = "".join(f"{self.simulation.net.road_ids[road]} " for road in roads)
+        return ways[first, last]
 
     def get_leader(self, vehicle_id: str) -> str:
         """Return whom a vehicle followed at the end of the last step, or "".
@@ -194,37 +220,19 @@ class Engine:
         Raises:
             RuntimeError: there is no such vehicle.
         """
-        v = self.simulation.state.vehicles[self._slot(vehicle_id)]
-        leader = int(v["leader"])
-        return self._names([leader])[0] if leader != NONE else ""
+        names = self._names
+        slot = names.slot(vehicle_id)  # brings the columns up to date
+        leader = names.columns["leader"].item(slot)
+        return names.by_slot[leader] if leader != NONE else ""
 
     def get_average_travel_time(self) -> float:
         """Return the mean time since creation of all vehicles, until they finished [s]."""
         return self.simulation.average_travel_time()
 
-    def _names(self, slots: list[int]) -> list[str]:
-        journeys = self.simulation.state.journeys[slots]
-        return [
-            f"flow_{flow}_{number}" if flow >= 0 else f"manually_pushed_{number}"
-            for flow, number in zip(
-                journeys["flow"].tolist(), journeys["number"].tolist(), strict=True
-            )
-        ]
-
     def _by_name(self, field: str) -> dict[str, float]:
-        slots = self.simulation.slots(waiting=False)
-        values = self.simulation.state.vehicles[field][slots].tolist()
-        return dict(sorted(zip(self._names(slots.tolist()), values, strict=True)))
-
-    def _slot(self, vehicle_id: str) -> int:
-        match = _NAME.fullmatch(vehicle_id)
-        slot = NONE
-        if match is not None:
-            flow, number = int(match[1] or NONE), int(match[2])
-            slot = self.simulation.find(flow, number)
-        if slot == NONE or self._names([slot]) != [vehicle_id]:
-            raise RuntimeError(f"Vehicle '{vehicle_id}' not found")
-        return slot
+        names, slots = self._names.running()
+        values = self.simulation.state.vehicles[field][slots]
+        return dict(zip(names, values.tolist(), strict=True))
 
     # ---- control -------------------------------------------------------------------------
 
@@ -246,10 +254,10 @@ class Engine:
             RuntimeError: there is no such vehicle.
             ValueError: the speed is not finite.
         """
-        slot = self._slot(vehicle_id)
+        slot = self._names.slot(vehicle_id)
         if not math.isfinite(speed):
             raise ValueError(f"speed must be finite, is {speed!r}")
-        self.simulation.set_speed(slot, float(speed))
+        self.simulation.wishes[slot] = speed
 
     def set_vehicle_route(self, vehicle_id: str, route: Sequence[str]) -> bool:
         """Send a vehicle from its road along other roads.
@@ -262,7 +270,7 @@ class Engine:
             Whether it goes there; otherwise the old route stays.
         """
         try:
-            slot = self._slot(vehicle_id)
+            slot = self._names.slot(vehicle_id)
         except RuntimeError:
             return False
         if any(road not in self._roads for road in route):

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int32, Int64
+from jaxtyping import Bool, Int32, Int64
 
 from scenarios.traffic.engine.build import (
     build_tables,
@@ -19,7 +19,7 @@ from scenarios.traffic.engine.build import (
 from scenarios.traffic.engine.demand import create
 from scenarios.traffic.engine.plan import replan_all, try_route
 from scenarios.traffic.engine.random_numbers import seed_words
-from scenarios.traffic.engine.state import FREE, NONE, RUNNING, State, listed_vehicles
+from scenarios.traffic.engine.state import FREE, NONE, RUNNING, State, listed_vehicles, total_time
 from scenarios.traffic.engine.step import advance, show_phase, show_phases
 from scenarios.traffic.entries import NetworkError
 from scenarios.traffic.flow import Flow, Router, VehicleModel
@@ -53,6 +53,9 @@ class Simulation:
     Attributes:
         net: the road network.
         dropped_flows: flows without a valid route, which make no vehicles.
+        changes: how often vehicles may have come, gone or moved to other slots.
+        wishes: speeds [m/s] that replace the car-following target of a slot's vehicle in the next
+            step; to be set by anybody.
 
     Raises:
         NetworkError: the built-in plan of an intersection would never end a phase.
@@ -71,6 +74,7 @@ class Simulation:
             _check_plan(net, interval)
         self.net = net
         self._dt, self._seed, self._builtin = interval, seed, not rl_traffic_light
+        self._whole = float(interval).is_integer()
         self._router = Router(net)
         self._models = list(dict.fromkeys(flow.model for flow in flows))
         routes = [self._router.expand(flow.anchors) for flow in flows]
@@ -81,7 +85,8 @@ class Simulation:
         self._valid: Bool[np.ndarray, flows] = np.ones(len(flows), dtype=np.bool_)
         self._stored: dict[tuple[int, ...], tuple[int, int]] = {}
         self._n_plan = plan_length(net, self._models, interval)
-        self._tidied = 0
+        self._tidied = self.changes = 0
+        self.wishes: dict[int, float] = {}
         self._state = self._empty(_CAPACITY)
         self.seed(seed)
 
@@ -98,7 +103,9 @@ class Simulation:
         """
         if n < 0:
             raise ValueError(f"n must be at least 0, is {n}")
+        self._heed_wishes()
         grown = False
+        self.changes += 1
         while n > 0:
             block = min(n, _TIDY_STEPS)
             done, births = advance(self._tables, self._state, self._valid, self._builtin, block)
@@ -108,6 +115,13 @@ class Simulation:
             if grown := done < block:
                 self._state = with_room(self._state, births)
             self._tidy()
+
+    def _heed_wishes(self) -> None:
+        if self.wishes:
+            slots = list(self.wishes)
+            self._state.journeys["custom_speed"][slots] = list(self.wishes.values())
+            self._state.vehicles["custom"][slots] = 1
+            self.wishes.clear()
 
     def _tidy(self) -> None:
         """Renumber the vehicles now and then, where there are too many for the fast caches."""
@@ -129,6 +143,8 @@ class Simulation:
                 first vehicle, make that vehicle again; with ``seed`` the run is then the first's.
         """
         random, self._tidied = self._state.random, 0
+        self.changes += 1
+        self.wishes.clear()
         self._state = self._empty(len(self._state.vehicles))
         self._state.random[:] = random
         if flows:
@@ -144,7 +160,7 @@ class Simulation:
     @property
     def time(self) -> float:
         """The current time [s]."""
-        return float(self._state.clock["step"][0] * self._dt)
+        return float(self._state.clock["step"].item(0) * self._dt)
 
     # ---- arrays --------------------------------------------------------------------------
 
@@ -237,20 +253,18 @@ class Simulation:
         """Return the slots on all lanes, front first, and where each lane's begin."""
         return listed_vehicles(self._state.head[: self.net.n_lanes], self._state.vehicles)
 
-    def find(self, flow: int, number: int) -> int:
-        """Return the slot of a flow's n-th vehicle (flow -1: pushed by hand), or -1."""
-        journeys = self._state.journeys
-        hits = (journeys["flow"] == flow) & (journeys["number"] == number)
-        found = np.flatnonzero(hits & (self._state.vehicles["state"] != FREE))
-        return int(found[0]) if len(found) else NONE
-
     def average_travel_time(self) -> float:
         """Return the mean time since creation of all vehicles, until they finished [s]."""
-        clock = self._state.clock[0]
-        entered = self._state.journeys["enter_time"][self.slots(waiting=True)]
-        spent: Float64[np.ndarray, n] = np.concatenate([[clock["cumulative"]], self.time - entered])
-        n = int(clock["n_finished"]) + len(entered)
-        return float(np.cumsum(spent)[-1]) / n if n else 0.0
+        state = self._state
+        n_finished, n_alive = state.clock["n_finished"].item(0), state.clock["n_alive"].item(0)
+        n = n_finished + n_alive
+        if not n:
+            return 0.0
+        if self._whole:  # sums of whole seconds are exact in any order
+            return float(total_time(state.vehicles, state.journeys, state.clock)) / n
+        entered = state.journeys["enter_time"][self.slots(waiting=True)]
+        spent = np.concatenate([state.clock["cumulative"], self.time - entered])
+        return float(np.cumsum(spent)[-1]) / n
 
     def push(self, model: VehicleModel, anchors: Sequence[int], number: int, speed: float) -> None:
         """Make a vehicle that enters with the next step; without a route it is dropped then."""
@@ -262,6 +276,7 @@ class Simulation:
             self._models.append(model)
             self._tables = self._tables._replace(models=model_records(self._models, self._dt))
         self._state = with_room(self._state, 1)
+        self.changes += 1
         create(
             self._tables, self._state, self._models.index(model), first, last, anchors[0], NONE,
             number, float(speed),
@@ -288,15 +303,11 @@ class Simulation:
         first, last = self._store_route(route)
         return bool(try_route(self._tables, self._state, slot, first, last))
 
-    def set_speed(self, slot: int, speed: float) -> None:
-        """Replace a vehicle's car-following target in the next step."""
-        self._state.journeys[slot]["custom_speed"] = speed
-        self._state.vehicles[slot]["custom"] = 1
-
     # ---- snapshots -----------------------------------------------------------------------
 
     def copy(self) -> Saved:
         """Return a copy of everything a step changes, with the demand it refers to."""
+        self._heed_wishes()
         return Saved(
             models=list(self._models), routes=self._tables.routes, state=_copied(self._state)
         )
@@ -307,6 +318,8 @@ class Simulation:
         As in CityFlow the vehicles look for their current road from their route's start again.
         """
         self._models, self._stored, self._tidied = list(saved.models), {}, 0
+        self.changes += 1
+        self.wishes.clear()
         self._tables = self._tables._replace(
             routes=saved.routes, models=model_records(saved.models, self._dt)
         )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.core import config
 
-from scenarios.compiled import kernel
+from scenarios.compiled import kernel, lean_kernel
 
 NONE = -1
 NEVER = 2147483647
@@ -201,3 +201,13 @@ def listed_vehicles(head: Any, vehicles: Any) -> tuple[Any, Any]:
             slot = vehicles[slot].behind
         ptr[k + 1] = n
     return slots[:n], ptr
+
+
+@lean_kernel
+def total_time(vehicles: Any, journeys: Any, clock: Any) -> float:
+    """Return the time since creation of all vehicles, until they finished [s], in any order."""
+    now, total = clock[0].step * clock[0].dt, clock[0].cumulative
+    for slot in range(len(vehicles)):
+        if vehicles[slot].state != FREE:
+            total += now - journeys[slot].enter_time
+    return total

@@ -1,4 +1,4 @@
-"""Small inputs recorded from CityFlow: intervals of flows that are no multiples of the step."""
+"""Small inputs recorded from CityFlow: odd intervals, and files that nobody can have meant."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from cityflow_recordings import golden_dir
 
 from scenarios.traffic.engine import Engine
+from scenarios.traffic.entries import NetworkError
 
 CASES = [
     "flow_interval_2.7",
@@ -18,10 +19,20 @@ CASES = [
     "hang_random_2",
     "hang_random_3",
 ]
+DOUBTFUL = {
+    "start_time_as_text": "'startTime' must be an integer",
+    "save_replay_missing": "'saveReplay' is missing",
+    "negative_min_gap": "'minGap' must be at least 0",
+    "duplicate_road_id": "'id' is used twice",
+    "road_of_length_zero": "clips the road to nothing",
+    "zero_road_random_1": "clips the road to nothing",
+    "zero_road_random_2": "clips the road to nothing",
+    "zero_road_random_3": "clips the road to nothing",
+}
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_births_between_steps_are_cityflows(name, monkeypatch):
+@pytest.mark.parametrize("name", [*CASES, *DOUBTFUL])
+def test_what_cityflow_makes_of_a_case(name, monkeypatch, caplog):
     monkeypatch.chdir(golden_dir().parent / "traffic_cases" / name)
     wanted = json.loads(Path("expected.json").read_text())
     engine, counts = Engine("config.json", thread_num=1), []
@@ -37,6 +48,15 @@ def test_births_between_steps_are_cityflows(name, monkeypatch):
     assert engine.get_vehicle_distance() == wanted["distance"]
     taken = {lane: n for lane, n in engine.get_lane_vehicle_count().items() if n}
     assert taken == {lane: n for lane, n in wanted["lane_vehicle_count"].items() if n}
+    assert DOUBTFUL.get(name, "") in caplog.text
+
+
+@pytest.mark.parametrize(("name", "rule"), DOUBTFUL.items())
+def test_what_nobody_can_have_meant_is_refused_where_it_shall_be(name, rule, monkeypatch):
+    monkeypatch.chdir(golden_dir().parent / "traffic_cases" / name)
+
+    with pytest.raises(NetworkError, match=rule):
+        Engine("config.json", strict=True)
 
 
 def test_room_that_does_not_suffice_is_an_error(monkeypatch):

@@ -99,7 +99,7 @@ def test_a_broken_roadnet_is_refused(tmp_path, path, key, value, message):
     at(data, path)[key] = value
 
     with pytest.raises(NetworkError) as caught:
-        Engine(write(tmp_path, roadnet=data))
+        Engine(write(tmp_path, roadnet=data), strict=True)
 
     assert message in str(caught.value)
     assert str(tmp_path / "roadnet.json") in str(caught.value)
@@ -115,6 +115,7 @@ def test_a_broken_roadnet_is_refused(tmp_path, path, key, value, message):
         ({"interval": 0, "endTime": 0}, "'interval' must be greater than 0"),
         ({"interval": None}, "'interval' must be a number, is null"),
         ({"startTime": "0"}, "'startTime' must be an integer"),
+        ({"vehicle": VEHICLE | {"minGap": -1}}, "'minGap' must be at least 0"),
         ({"endTime": 2**40}, "'endTime' must fit into 32 bits"),
         ({"vehicle": None}, "must be an object, is null"),
         ({"vehicle": VEHICLE | {"length": -5.0}}, "'length' must be greater than 0"),
@@ -125,7 +126,7 @@ def test_a_broken_roadnet_is_refused(tmp_path, path, key, value, message):
 )
 def test_a_broken_flow_is_refused(tmp_path, changes, message):
     with pytest.raises(NetworkError) as caught:
-        Engine(write(tmp_path, flow=[good_flow(), good_flow(**changes)]))
+        Engine(write(tmp_path, flow=[good_flow(), good_flow(**changes)]), strict=True)
 
     assert message in str(caught.value)
     assert "flow 'flow_1'" in str(caught.value)
@@ -145,7 +146,7 @@ def test_a_broken_flow_is_refused(tmp_path, changes, message):
 )
 def test_a_broken_config_is_refused(tmp_path, config, message):
     with pytest.raises(NetworkError, match=r"absent|config") as caught:
-        Engine(write(tmp_path, config=config))
+        Engine(write(tmp_path, config=config), strict=True)
 
     assert message in str(caught.value)
 

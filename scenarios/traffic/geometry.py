@@ -6,6 +6,8 @@ the last bit. Points are (x, y) in meters.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
+from math import sqrt
 
 Point = tuple[float, float]
 Polyline = Sequence[Point]
@@ -23,8 +25,9 @@ def distance(a: Point, b: Point) -> float:
 def polyline_length(points: Polyline) -> float:
     """Return the running sum of segment lengths [m]."""
     total = 0.0
-    for j in range(1, len(points)):
-        total += distance(points[j - 1], points[j])
+    for (x0, y0), (x1, y1) in pairwise(points):
+        x, y = x1 - x0, y1 - y0
+        total += sqrt(x * x + y * y)
     return total
 
 

@@ -13,6 +13,7 @@ go straight (east-west, north-south), 3 and 4 turn left, 5 to 8 open all ways of
 west, east, south, north).
 """
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -294,10 +295,11 @@ def _draw_route(
     else:
         arm -= 2 * rows
         d, (x, y) = (1, (arm + 1, 0)) if arm < columns else (3, (arm - columns + 1, rows + 1))
-    route = []
+    limits, route = np.cumsum(turns), []
+    limits = (limits / limits[-1]).tolist()
     while True:
         route.append(_road(x, y, d))
         x, y = x + _STEPS[d][0], y + _STEPS[d][1]
         if not (1 <= x <= columns and 1 <= y <= rows):
             return route
-        d = (d + (1, 0, 3)[int(rng.choice(3, p=turns))]) % 4
+        d = (d + (1, 0, 3)[bisect(limits, rng.random())]) % 4  # what rng.choice does

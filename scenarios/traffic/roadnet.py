@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int32
 
-from scenarios.traffic import geometry
 from scenarios.traffic.crosses import cross_lists, find_crosses
 from scenarios.traffic.entries import Entry, read_json
 from scenarios.traffic.roadnet_file import (
@@ -212,7 +211,7 @@ def _link_fields(roads: Sequence[Road], links: Sequence[Link]) -> dict[str, Any]
     starts = np.array([first_lane[k.start[0]] + k.start[1] for k in links], dtype=np.int32)
     ends = np.array([first_lane[k.end[0]] + k.end[1] for k in links], dtype=np.int32)
     lane_length = [length for road in roads for length in road.lengths]
-    link_length = [geometry.polyline_length(k.points) for k in links]
+    link_length = [link.length for link in links]
     speeds = [speed for road in roads for speed in road.max_speeds]
     names = [f"{road.id}_{k}" for road in roads for k in range(len(road.widths))]
     n_out = np.bincount(starts, minlength=int(first_lane[-1]))

@@ -82,6 +82,7 @@ class Link:
         start: (road, lane in the road) it leaves.
         end: (road, lane in the road) it enters.
         points: its polyline [m].
+        length: of the polyline [m].
     """
 
     intersection: int
@@ -90,6 +91,7 @@ class Link:
     start: tuple[int, int]
     end: tuple[int, int]
     points: geometry.Polyline
+    length: float
 
 
 def parse_intersections(root: Entry) -> list[Intersection]:
@@ -228,7 +230,8 @@ def _road_link(
         if not points:
             reach = roads[start].reach[start_lane], roads[end].reach[end_lane]
             points = geometry.link_curve(*reach, width, width)
-        if not math.isfinite(geometry.polyline_length(points)):
+        length = geometry.polyline_length(points)
+        if not math.isfinite(length):
             item.doubt("the lane link has no finite length", "what enters it never leaves it")
         yield Link(
             intersection=position[0],
@@ -237,6 +240,7 @@ def _road_link(
             start=(start, start_lane),
             end=(end, end_lane),
             points=points,
+            length=length,
         )
 
 

@@ -103,12 +103,11 @@ def save_and_load_continue_bit_for_bit(subject: Subject, graph: Graph) -> None:
     require(same, "trained on, what was loaded has another state than what was saved")
 
 
-def its_figures_are_finite_and_some_are_reported(subject: Subject) -> None:
-    """``observe`` returns what is worth plotting."""
+def its_figures_are_finite(subject: Subject) -> None:
+    """``observe`` returns what is worth plotting, if anything."""
     _require_learner(subject)
     method, scenario = subject.made()
     figures = train(method, scenario, episodes=10)
-    require(any(figures), "10 episodes report nothing")
     odd = {name for row in figures for name, value in row.items() if not math.isfinite(value)}
     require(not odd, f"{', '.join(sorted(odd))}: not finite")
 

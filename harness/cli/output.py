@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Column
 
     from harness.config.cell import Cell
     from harness.config.grid import Grid
@@ -104,6 +105,27 @@ def steps(log: "Console", what: Iterable[T], n: int, doing: str) -> Iterator[T]:
             last = time.monotonic()
             log.print(f"{doing}: {done} of {n}", soft_wrap=True)
         yield thing
+
+
+def open_grid(grid: str, results: Path) -> "Grid":
+    """Load a grid whose results are to be looked at.
+
+    Raises:
+        ConfigurationError: There is no such grid, its file is wrong, or the results are of another.
+    """
+    from harness.config.grid import load_grid
+    from harness.results.files import check_claim
+
+    loaded = load_grid(grid)
+    check_claim(results / loaded.name, loaded.file)
+    return loaded
+
+
+def folded(*names: str) -> list["Column"]:
+    """Return columns of a table whose words are broken rather than cut: names differ at the end."""
+    from rich.table import Column
+
+    return [Column(name, overflow="fold") for name in names]
 
 
 def find_cell(grid: "Grid", name: str) -> "Cell":

@@ -18,6 +18,7 @@ from harness.cli.output import (
     ResultsOption,
     console,
     find_cell,
+    open_grid,
     print_json,
     steps,
 )
@@ -88,13 +89,12 @@ def replay(
       python -m harness replay prisoner/ltos/seed=0 --grid paper
       python -m harness replay prisoner/ltos/seed=0 --grid paper --upto 5 --json
     """
-    from harness.config.grid import load_grid
     from harness.results.files import CellFiles
     from harness.results.index import State, find
     from harness.training.replay import changes
     from harness.training.replay import replay as run_again
 
-    loaded, log = load_grid(grid), console(stderr=True)
+    loaded, log = open_grid(grid, results), console(stderr=True)
     chosen = find_cell(loaded, cell)
     run = find(chosen, results / loaded.name)
     if run.stored is None:
@@ -167,12 +167,11 @@ def render(
       python -m harness render jungle/dgn/seed=0 --grid full --out jungle.gif --fps 12
       python -m harness render jungle/dgn/seed=0 --grid full --out jungle.png --episode 3 --step 90
     """
-    from harness.config.grid import load_grid
     from harness.results.files import check_writable, storage_errors, write_bytes
     from harness.training.replay import TrainingError
     from scenarios.pictures import load_picture
 
-    loaded, log = load_grid(grid), console(stderr=True)
+    loaded, log = open_grid(grid, results), console(stderr=True)
     chosen = find_cell(loaded, cell)
     if chosen.unavailable is not None:
         raise ConfigurationError(f"{chosen.id}: {chosen.unavailable}")

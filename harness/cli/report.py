@@ -18,6 +18,7 @@ from harness.cli.output import (
     ReportsOption,
     ResultsOption,
     console,
+    open_grid,
     print_json,
     steps,
 )
@@ -45,7 +46,10 @@ CheckOption = Annotated[
 ]
 
 StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Fail if anything is wrong with the records themselves.")
+    bool,
+    typer.Option(
+        "--strict", help="Fail if a cell has no result or anything is wrong with the records."
+    ),
 ]
 
 FormatOption = Annotated[
@@ -110,13 +114,12 @@ def report(
       python -m harness report --grid paper --format md,tex,html
       python -m harness report --grid paper --check --strict
     """
-    from harness.config.grid import load_grid
     from harness.report import build_report, check_report, write_report
     from harness.report.files import Format, parse_formats
     from harness.results.files import check_writable
 
     chosen = None if formats is None else parse_formats(formats)
-    loaded = load_grid(grid)
+    loaded = open_grid(grid, results)
     ledgers = _ledgers(loaded, results, reports)
     made = None if loaded.tuning and ledgers else build_report(loaded, results)
     if check:
@@ -133,7 +136,9 @@ def report(
         print_json({"grid": loaded.name, kind: lines, "faults": faults, "unfair": unfair})
     else:
         _print_report(lines, [*unfair, *map("{kind}: {where}: {detail}".format_map, faults)])
-    failed = unfair or (check and lines) or (strict and faults)
+    if strict and made and made.n_missing:
+        console(stderr=True).print(f"{made.n_missing} of {len(loaded.cells)} cells have no result")
+    failed = unfair or (check and lines) or (strict and (faults or (made and made.n_missing)))
     raise typer.Exit(CHECK_FAILED if failed else OK)
 
 
@@ -182,11 +187,11 @@ def export(
         raise ConfigurationError("--allow-ragged: goes with --format marl-eval only")
     if out is not None and form == "mlflow":
         raise ConfigurationError("--out: MLflow's place is in MLFLOW_TRACKING_URI")
-    from harness.config.grid import load_grid, select
+    from harness.config.grid import select
     from harness.export.tables import write_marl_eval, write_tables
     from harness.results.index import State, load_runs
 
-    loaded = load_grid(grid)
+    loaded = open_grid(grid, results)
     runs = load_runs(replace(loaded, cells=select(loaded.cells, only)), results)
     states = Counter(str(run.state) for run in runs)
     if not states[State.DONE]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -21,7 +22,9 @@ from harness.cli.output import (
     TrackOption,
     console,
     counts_text,
+    folded,
     n_cores,
+    open_grid,
     print_json,
     print_remedies,
     run_record,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.config.grid import Grid
+    from harness.results.cost import Costs
     from harness.results.index import Run
     from harness.training.pool import Job, Summary, View
 
@@ -89,7 +93,7 @@ def run(
         plan(grid, only, results, rerun, as_json)
     from harness.config.grid import load_grid, select
     from harness.results.cost import Costs
-    from harness.results.files import check_writable
+    from harness.results.files import check_writable, claim_folder
     from harness.results.index import count, look, to_run
     from harness.training.pool import Job, Summary, execute
 
@@ -103,7 +107,8 @@ def run(
         for run in to_run(before, rerun)
     ]
     check_writable(folder)
-    _announce(log, loaded, before, todo)
+    claim_folder(folder, loaded.file)
+    _announce(log, before, todo, costs)
     summary = Summary()
     if todo:
         n_workers = jobs or n_cores()
@@ -142,11 +147,11 @@ def plan(
     """
     from rich.table import Table
 
-    from harness.config.grid import load_grid, select
+    from harness.config.grid import select
     from harness.results.cost import Costs, duration
     from harness.results.index import by_variant, look, to_run
 
-    loaded = load_grid(grid)
+    loaded = open_grid(grid, results)
     runs = look(select(loaded.cells, only), results / loaded.name)
     costs = Costs((run.cell, run.cpu_s) for run in runs)
     expected = {run.cell: costs.expected_s(run.cell) for run in to_run(runs, rerun)}
@@ -155,7 +160,10 @@ def plan(
         cells = [run_record(run) | {"expected_s": expected.get(run.cell)} for run in runs]
         print_json({"grid": loaded.name, "cells": cells, "expected_s": total_s})
         raise typer.Exit(OK)
-    out, table = console(), Table("task", "variant", "cells", "expected", "remark", box=None)
+    out, table = (
+        console(),
+        Table(*folded("task", "variant"), "cells", "expected", "remark", box=None),
+    )
     table.pad_edge = False
     for (task, variant), members in by_variant(runs).items():
         cost_s = sum((expected.get(run.cell, 0.0) for run in members), 0.0)
@@ -190,11 +198,11 @@ def status(
     """
     from rich.table import Table
 
-    from harness.config.grid import load_grid, select
+    from harness.config.grid import select
     from harness.results.cost import Costs, duration
     from harness.results.index import State, by_variant, count, look, to_run
 
-    loaded = load_grid(grid)
+    loaded = open_grid(grid, results)
     runs = look(select(loaded.cells, only), results / loaded.name)
     costs = Costs((run.cell, run.cpu_s) for run in runs)
     expected = {run.cell: costs.expected_s(run.cell) for run in runs}
@@ -206,7 +214,7 @@ def status(
         print_json({"grid": loaded.name, **sums, "cells": records})
         raise typer.Exit(OK)
     shown = [state for state in State if state in count(runs)]
-    table = Table("task", "variant", *shown, "a cell", "to come", box=None, pad_edge=False)
+    table = Table(*folded("task", "variant", *shown, "a cell", "to come"), box=None, pad_edge=False)
     for (task, variant), members in by_variant(runs).items():
         counts, cells = count(members), [run.cell for run in members]
         guess = "" if all(map(costs.known, cells)) else "~"
@@ -262,10 +270,18 @@ def _view(
             yield follower
 
 
-def _announce(log: "Console", grid: "Grid", runs: Sequence["Run"], jobs: Sequence["Job"]) -> None:
+def _announce(log: "Console", runs: Sequence["Run"], jobs: Sequence["Job"], costs: "Costs") -> None:
+    """Say what is to be done, at what cost, and what cannot be done."""
+    from harness.results.cost import duration
     from harness.results.index import State
 
-    log.print(f"grid {grid.name}: {len(runs)} cells, {len(jobs)} to run", soft_wrap=True)
+    said = f"{len(runs)} cells, {len(jobs)} to run"
+    if jobs:
+        cost = duration(sum(job.expected_s for job in jobs))
+        said += f", about {cost} of one core{_guessed(all(costs.known(job.cell) for job in jobs))}"
+    if started := sum(run.state is State.STARTED for run in runs):
+        said += f"; {started} go on from a checkpoint"
+    log.print(said, soft_wrap=True)
     reasons = [run.reason for run in runs if run.state is State.UNAVAILABLE]
     for reason in dict.fromkeys(reasons):
         log.print(f"unavailable: {reason} ({reasons.count(reason)} cells)", soft_wrap=True)
@@ -292,8 +308,10 @@ def _conclude(
     print_remedies(log, after)
     log.print(f"results: {folder}", soft_wrap=True)
     if not grid.tuning:
-        where = "" if folder.parent == Path("results") else f" --results {folder.parent}"
-        log.print(f"next: python -m harness report --grid {name}{where}", soft_wrap=True)
+        where = (
+            "" if folder.parent == Path("results") else f" --results {quote(str(folder.parent))}"
+        )
+        log.print(f"next: python -m harness report --grid {quote(name)}{where}", soft_wrap=True)
     failed = any(run.state is State.FAILED for run in after) or summary.failures
     return SOME_FAILED if failed else OK
 

@@ -35,7 +35,7 @@ class Budget:
 
     episodes: Annotated[int, Size(1, 10_000_000)]
     steps: Annotated[int, Size(0, 1_000_000_000)]
-    evaluations: Annotated[int, Size(1, 10_000)]
+    evaluations: Annotated[int, Size(1, 1_000_000)]
     evaluation_episodes: Annotated[int, Size(1, 10_000)]
 
 

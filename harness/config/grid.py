@@ -39,6 +39,7 @@ class Grid:
         name: Of its folder of results and its report.
         description: One line on what it is for.
         tuning: Whether it runs on tuning seeds, which are never reported.
+        file: Where a user's grid was read from; None for one that comes with the harness.
         cells: All cells, in the order of the file, also those that cannot be run.
     """
 
@@ -46,6 +47,12 @@ class Grid:
     description: str
     tuning: bool
     cells: tuple[Cell, ...]
+    file: Path | None = None
+
+    @property
+    def argument(self) -> str:
+        """Return what ``--grid`` takes for it."""
+        return self.name if self.file is None else str(self.file)
 
 
 def load_grid(name_or_path: str | Path) -> Grid:
@@ -59,6 +66,11 @@ def load_grid(name_or_path: str | Path) -> Grid:
     if name not in shipped and not name.endswith(".toml"):
         raise ConfigurationError(f"grid {name}: no such grid; {nearest(name, shipped)}")
     path = shipped.get(name) or Path(name)
+    if path.stem in shipped and name not in shipped:
+        raise ConfigurationError(
+            f"{path}: {path.stem} is a grid that comes with the harness, and both would keep their "
+            "results in one folder; rename the file"
+        )
     file = checked(GridFile, read_toml(path, str(path)), str(path))
     sources, tasks = dict[Cell, str](), _Tasks()
     for index, sweep in enumerate(file.sweep):
@@ -73,7 +85,11 @@ def load_grid(name_or_path: str | Path) -> Grid:
     if not sources:
         raise ConfigurationError(f"{path}: no method can play any of the scenarios: no cells")
     return Grid(
-        name=path.stem, description=file.description, tuning=file.tuning, cells=tuple(sources)
+        name=path.stem,
+        description=file.description or f"the cells of {path.name}",
+        tuning=file.tuning,
+        cells=tuple(sources),
+        file=None if name in shipped else path,
     )
 
 
@@ -99,8 +115,8 @@ def select(cells: Iterable[Cell], only: str | None) -> tuple[Cell, ...]:
         key, equals, pattern = pair.strip().partition("=")
         if not equals:
             raise ConfigurationError(
-                f"--only {only}: {pair.strip()!r} is not key=pattern (write ? for a comma inside a "
-                "pattern)"
+                f"--only {only}: {pair.strip()!r} is not key=pattern, as method=dqn and "
+                "task=jungle* are (write ? for a comma inside a pattern)"
             )
         if key not in ONLY_KEYS:
             raise ConfigurationError(

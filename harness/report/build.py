@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 from harness.config.grid import Grid
 from harness.errors import ConfigurationError
@@ -51,11 +52,13 @@ class Report:
         document: What it says, whatever it is written in.
         faults: What is wrong with the records it rests on.
         records: The folder of these records.
+        n_missing: Cells without a record that answers them, of those that could have one.
     """
 
     document: Document
     records: Path
     faults: tuple[Fault, ...]
+    n_missing: int = 0
 
     @property
     def text(self) -> str:
@@ -101,7 +104,10 @@ def build_report(grid: Grid, results: Path) -> Report:
     if unavailable := unavailable_notes(runs):
         blocks += [Heading(2, "Not available"), Notes(tuple(unavailable))]
     document = with_digest(Document(name=grid.name, blocks=tuple(blocks)))
-    return Report(document=document, records=results / grid.name, faults=faults)
+    n_missing = sum(run.state not in (State.DONE, State.UNAVAILABLE) for run in runs)
+    return Report(
+        document=document, records=results / grid.name, faults=faults, n_missing=n_missing
+    )
 
 
 def with_digest(document: Document) -> Document:
@@ -202,14 +208,14 @@ def header(grid: Grid, runs: Sequence[Run], faults: Sequence[Fault]) -> list[Blo
         Paragraph(
             (
                 f"{sentence(grid.description)} Made by ",
-                Code(f"python -m harness report --grid {grid.name}"),
+                Code(f"python -m harness report --grid {quote(grid.argument)}"),
                 "; do not edit.",
             )
         ),
         Paragraph(tuple(counted)),
     ]
     if not counts[State.DONE]:
-        start = Code(f"python -m harness run --grid {grid.name}")
+        start = Code(f"python -m harness run --grid {quote(grid.argument)}")
         blocks.append(Paragraph(("There is no result to report yet: ", start, " makes them.")))
     return [*blocks, Bullets((*map(prose, _READING),), folded="How to read this report")]
 

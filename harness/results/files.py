@@ -13,8 +13,9 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from harness.config.cell import Cell
-from harness.errors import StorageError
+from harness.errors import ConfigurationError, StorageError
 
+_CLAIM = "grid.txt"  # in a folder of results: whose they are
 LOCK_PATIENCE_S = 0.3  # longer than `status` ever holds a lock to see whether it is free
 
 _STORAGE = {
@@ -159,3 +160,39 @@ def move_aside(path: Path) -> Path:
         n += 1
         aside = path.with_name(f"{path.name}.damaged-{n}")
     return path.replace(aside)
+
+
+def claim_folder(folder: Path, grid_file: Path | None) -> None:
+    """Note which grid file a folder of results belongs to.
+
+    Raises:
+        ConfigurationError: See ``check_claim``.
+        StorageError: The folder cannot be written.
+    """
+    check_claim(folder, grid_file)
+    if grid_file is not None:
+        with storage_errors(folder / _CLAIM):
+            write_text(folder / _CLAIM, f"{_from(folder, grid_file)}\n")
+
+
+def check_claim(folder: Path, grid_file: Path | None) -> None:
+    """Keep grids apart that have one name, and hence one folder of results and one report.
+
+    Raises:
+        ConfigurationError: The folder belongs to another grid file.
+    """
+    claim = folder / _CLAIM
+    if grid_file is None or not claim.is_file():
+        return
+    owner = claim.read_text(encoding="utf-8").strip()
+    if owner != _from(folder, grid_file):
+        raise ConfigurationError(
+            f"{grid_file}: {folder} holds the results of another grid of that name, "
+            f"{os.path.normpath(folder / owner)}; rename one of them, give another --results, or, "
+            f"if the file was moved, delete {claim}"
+        )
+
+
+def _from(folder: Path, grid_file: Path) -> str:
+    """Return the way to a file, which stays the same where both are moved together."""
+    return os.path.relpath(grid_file.resolve(), folder.resolve())

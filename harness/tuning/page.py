@@ -1,5 +1,6 @@
 """The ledger as a page for people."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -69,7 +70,7 @@ class Publication:
         self._page, self._figures = reports / f"{stem}.md", reports / "figures" / stem
         self._plots: dict[str, Plot] = {}  # by name of file
         asked, matched = plans(grid, grid.cells), results / grid.name / FOLDER / MATCHED
-        command = code(f"python -m harness report --grid {grid.name}")
+        command = code(f"python -m harness report --grid {shlex.quote(grid.argument)}")
         parts = [
             f"# {escape(grid.name)}: tuning",
             f"{escape(sentence(grid.description))} Made by {command}; do not edit.",

@@ -18,6 +18,15 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "traffic": {"max_steps": 30, "network": "grid_2x3"},  # the papers' grid takes long to play
 }
 
+QUICK_GRID = """
+description = "two quick cells"
+[[sweep]]
+scenario = "prisoner"
+methods = ["random", "dqn"]
+seeds = [0]
+budget = { episodes = 10, steps = 20, evaluations = 5, evaluation_episodes = 1 }
+"""
+
 
 def options(name: str) -> Named:
     """The options that differ from a scenario's defaults, as a cell has them."""

@@ -5,13 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.__main__ import main
 from harness.config.cell import Budget
 from harness.config.grid import load_grid
 from harness.export.mlflow import TrackingError
@@ -19,16 +17,9 @@ from harness.results.failure import load_failure
 from harness.results.files import CellFiles
 from harness.results.result import load_result
 from support.recorded import cell, result
+from support.tasks import QUICK_GRID as GRID
 
 HEAVY = {"torch", "mlflow", "pandas", "scipy", "numpy", "pydantic", "matplotlib", "numba"}
-GRID = """
-description = "two quick cells"
-[[sweep]]
-scenario = "prisoner"
-methods = ["random", "dqn"]
-seeds = [0]
-budget = { episodes = 10, steps = 20, evaluations = 5, evaluation_episodes = 1 }
-"""
 EXPLODING = GRID + "fields.learning_rate = 1e30\n"
 ENDLESS = """
 description = "a cell that does not end"
@@ -38,29 +29,6 @@ methods = ["dqn"]
 seeds = [0]
 budget = { episodes = 1000000, steps = 0, evaluations = 500000, evaluation_episodes = 1 }
 """
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "mine.toml").write_text(GRID)
-    return tmp_path
-
-
-@pytest.fixture
-def call(here, capsys) -> Callable[..., tuple[int, str, str]]:
-    """Call the command line in this process; returns exit code, answer and log."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([*arguments])
-        out, log = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, out, log
-
-    return call
 
 
 def start(*arguments: str, **options) -> subprocess.Popen[str]:

@@ -160,11 +160,8 @@ def plan(
         cells = [run_record(run) | {"expected_s": expected.get(run.cell)} for run in runs]
         print_json({"grid": loaded.name, "cells": cells, "expected_s": total_s})
         raise typer.Exit(OK)
-    out, table = (
-        console(),
-        Table(*folded("task", "variant"), "cells", "expected", "remark", box=None),
-    )
-    table.pad_edge = False
+    columns = folded("task", "variant", "cells", "expected", "remark")
+    out, table = console(), Table(*columns, box=None, pad_edge=False)
     for (task, variant), members in by_variant(runs).items():
         cost_s = sum((expected.get(run.cell, 0.0) for run in members), 0.0)
         guess = "" if all(costs.known(run.cell) for run in members) else "~"

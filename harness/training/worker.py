@@ -241,7 +241,7 @@ def _advance(training: Training, stream: Stream, files: CellFiles) -> None:
         row = training.advance()
         with storage_errors(files.stream):
             stream.append(row)
-    except Exception as error:
+    except BaseException as error:
         if failure_kind(error) == "error":
             files.checkpoint.unlink(missing_ok=True)  # faults come back: mended, it starts anew
         raise

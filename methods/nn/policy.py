@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
-from scenarios.base import Actions
+from scenarios.base import Actions, said
 
 FORBIDDEN = -1e30  # a logit with probability zero, without the NaN gradients of minus infinity
 
@@ -44,8 +44,17 @@ def sample(
 def greedy(
     scores: Float32[np.ndarray, "agents actions"], allowed: Bool[np.ndarray, "agents actions"]
 ) -> Actions:
-    """Pick each agent's best allowed action, ties going to the lower index."""
-    return np.where(allowed, scores, -np.inf).argmax(axis=1)
+    """Pick each agent's best allowed action, ties going to the lower index.
+
+    Raises:
+        FloatingPointError: The best score is not finite, or there is one that is no number.
+    """
+    possible = np.where(allowed, scores, -np.inf)
+    best = possible.max(axis=1)
+    if not np.isfinite(best).all():
+        agent = int((~np.isfinite(best)).argmax())
+        raise FloatingPointError(f"score of agent {agent} is {said(best[agent])}")
+    return possible.argmax(axis=1)
 
 
 def epsilon_greedy(

@@ -69,7 +69,8 @@ def describe_end(error: BaseException, cell: Cell) -> Failure:
     """
     if isinstance(error, ProcessExpired):
         code = error.exitcode
-        names = {-s: f"{s.name}; SIGKILL mostly means out of memory" for s in signal.Signals}
+        names = {-s: s.name for s in signal.Signals}
+        names[-signal.SIGKILL] += "; this mostly means out of memory"
         ending = f"exit code {code}" if code >= 0 else names.get(code, f"signal {-code}")
         return _failure(cell, "killed", f"its worker process ended ({ending})")
     if isinstance(error, TimeoutError):

@@ -314,7 +314,11 @@ def test_what_a_run_raised_is_told_in_one_line(error, kind, says):
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
-        (ProcessExpired("Abnormal termination", code=-9), "killed", "SIGKILL mostly means out of"),
+        (
+            ProcessExpired("Abnormal termination", code=-9),
+            "killed",
+            "(SIGKILL; this mostly means out of memory)",
+        ),
         (ProcessExpired("Abnormal termination", code=-99), "killed", "signal 99"),
         (ProcessExpired("Abnormal termination", code=3), "killed", "exit code 3"),
         (TimeoutError("Task timeout", 7.0), "timeout", "not done after 7 s"),

@@ -88,3 +88,16 @@ def test_epsilon_greedy_gambles_as_often_as_it_says_and_each_agent_for_itself():
     for action, chance in ((0, 0.2), (1, 0.2), (2, 0.6)):
         bound = 5 * (n * chance * (1 - chance)) ** 0.5
         assert abs((actions == action).sum() - n * chance) < bound
+
+
+@pytest.mark.parametrize(("bad", "says"), [(np.nan, "NaN"), (np.inf, "inf")])
+@pytest.mark.parametrize("choose", ["greedy", "sample", "epsilon_greedy"])
+def test_a_score_that_is_not_finite_is_refused_unless_its_action_is_forbidden(bad, says, choose):
+    scores, allowed = np.zeros((4, 3), np.float32), np.ones((4, 3), np.bool_)
+    scores[2, 1] = bad
+    more = {"greedy": (), "sample": (rng(),), "epsilon_greedy": (1.0, rng())}[choose]
+
+    with pytest.raises(FloatingPointError, match=f"^score of agent 2 is {says}$"):
+        getattr(policy, choose)(scores, allowed, *more)
+    allowed[2, 1] = False
+    getattr(policy, choose)(scores, allowed, *more)

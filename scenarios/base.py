@@ -229,16 +229,14 @@ def check_timestep(ts: Timestep, agents: Sequence[str] | None = None) -> None:
         ValueError: Such as "no action is allowed to agent 1 at step 5".
     """
     for what, values in (("observation", ts.obs), ("reward", ts.reward)):
-        finite = np.isfinite(values)
-        if not finite.all():
+        if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
             agent = int((~finite).reshape(len(values), -1).any(axis=1).argmax())
             value = said(np.ravel(values[agent])[~np.ravel(finite[agent])][0])
             raise FloatingPointError(
                 f"{what} of {_name(agent, agents)} is {value} at step {ts.step}"
             )
-    able = ts.action_mask.any(axis=1)
-    if not (able.all() or ts.terminated):
-        agent = int((~able).argmax())
+    if not (ts.action_mask.all() or ts.action_mask.any(axis=1).all() or ts.terminated):
+        agent = int((~ts.action_mask.any(axis=1)).argmax())
         raise ValueError(f"no action is allowed to {_name(agent, agents)} at step {ts.step}")
 
 

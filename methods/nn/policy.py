@@ -47,13 +47,14 @@ def greedy(
     """Pick each agent's best allowed action, ties going to the lower index.
 
     Raises:
-        FloatingPointError: The best score is not finite, or there is one that is no number.
+        FloatingPointError: The best score is not finite, or there is one that is NaN.
     """
     possible = np.where(allowed, scores, -np.inf)
-    best = possible.max(axis=1)
-    if not np.isfinite(best).all():
-        agent = int((~np.isfinite(best)).argmax())
-        raise FloatingPointError(f"score of agent {agent} is {said(best[agent])}")
+    if not np.isfinite(scores).all():
+        best = possible.max(axis=1)
+        odd = ~np.isfinite(best)
+        if odd.any():
+            raise FloatingPointError(f"score of agent {odd.argmax()} is {said(best[odd][0])}")
     return possible.argmax(axis=1)
 
 

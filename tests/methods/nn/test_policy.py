@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,13 +92,20 @@ def test_epsilon_greedy_gambles_as_often_as_it_says_and_each_agent_for_itself():
 
 
 @pytest.mark.parametrize(("bad", "says"), [(np.nan, "NaN"), (np.inf, "inf")])
-@pytest.mark.parametrize("choose", ["greedy", "sample", "epsilon_greedy"])
+@pytest.mark.parametrize(
+    "choose",
+    [
+        greedy,
+        lambda scores, allowed: sample(scores, allowed, np.random.default_rng(0)),
+        lambda scores, allowed: epsilon_greedy(scores, allowed, 1.0, np.random.default_rng(0)),
+    ],
+    ids=["greedy", "sample", "epsilon_greedy"],
+)
 def test_a_score_that_is_not_finite_is_refused_unless_its_action_is_forbidden(bad, says, choose):
     scores, allowed = np.zeros((4, 3), np.float32), np.ones((4, 3), np.bool_)
     scores[2, 1] = bad
-    more = {"greedy": (), "sample": (rng(),), "epsilon_greedy": (1.0, rng())}[choose]
 
     with pytest.raises(FloatingPointError, match=f"^score of agent 2 is {says}$"):
-        getattr(policy, choose)(scores, allowed, *more)
+        choose(scores, allowed)
     allowed[2, 1] = False
-    getattr(policy, choose)(scores, allowed, *more)
+    choose(scores, allowed)

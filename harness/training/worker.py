@@ -239,7 +239,7 @@ def _advance(training: Training, stream: Stream, files: CellFiles) -> None:
         row = training.advance()
         with storage_errors(files.stream):
             stream.append(row)
-    except BaseException as error:
+    except Exception as error:
         if failure_kind(error) == "error":
             files.checkpoint.unlink(missing_ok=True)  # faults come back: mended, it starts anew
         raise

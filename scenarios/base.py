@@ -5,7 +5,7 @@ the size of each agent's action set, ``features`` the length of one agent's obse
 ``slots`` the number of neighbor slots K (the largest out-degree, the agent itself not counted).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -215,6 +215,45 @@ def check_actions(actions: Actions, mask: Bool[np.ndarray, "agents actions"]) ->
     if masked.any():
         agent = int(masked.argmax())
         raise ValueError(f"actions: agent {agent} plays {int(actions[agent])}, masked at this step")
+
+
+def check_timestep(ts: Timestep, agents: Sequence[str] | None = None) -> None:
+    """Refuse numbers that are not finite, and an agent that may do nothing though it has to act.
+
+    Args:
+        ts: What a scenario shows.
+        agents: What its agents are called; else they are ``agent 0``, ``agent 1`` and so on.
+
+    Raises:
+        FloatingPointError: Such as "reward of agent 1 is NaN at step 5".
+        ValueError: Such as "no action is allowed to agent 1 at step 5".
+    """
+    for what, values in (("observation", ts.obs), ("reward", ts.reward)):
+        if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+            agent = int((~finite).reshape(len(values), -1).any(axis=1).argmax())
+            value = said(np.ravel(values[agent])[~np.ravel(finite[agent])][0])
+            raise FloatingPointError(
+                f"{what} of {_name(agent, agents)} is {value} at step {ts.step}"
+            )
+    if not (ts.action_mask.all() or ts.action_mask.any(axis=1).all() or ts.terminated):
+        agent = int((~ts.action_mask.any(axis=1)).argmax())
+        raise ValueError(f"no action is allowed to {_name(agent, agents)} at step {ts.step}")
+
+
+def said(value: float | np.floating[Any]) -> str:
+    """Write a number that is not finite as messages have it: NaN, inf or -inf."""
+    return "NaN" if np.isnan(value) else str(value)
+
+
+def _name(agent: int, agents: Sequence[str] | None) -> str:
+    return f"agent {agent}" if agents is None else agents[agent]
+
+
+@runtime_checkable
+class NamesAgents(Protocol):
+    """A scenario whose agents have names, which messages call them by."""
+
+    agent_names: Sequence[str]
 
 
 @runtime_checkable

@@ -46,23 +46,51 @@ BUGS = (
     Bug(
         "evaluation explores",
         "harness/training/loop.py",
-        "actions = self.method.act(ts, act, explore=False)",
-        "actions = self.method.act(ts, act, explore=True)",
+        "actions = self._chosen(ts, act, k)",
+        "actions = self._chosen(ts, act)",
         "tests/harness/training/test_runner.py",
+    ),
+    Bug(
+        "a number that is not finite goes in",
+        "harness/training/loop.py",
+        "check_timestep(ts, self._agents)",
+        "pass",
+        "tests/harness/training/test_runner.py -k not_sound",
+    ),
+    Bug(
+        "what an environment started outlives a worker that is killed",
+        "harness/training/pool.py",
+        "os.killpg(error.pid, signal.SIGKILL)",
+        "pass",
+        "tests/harness/training/test_failing_cells.py",
+    ),
+    Bug(
+        "what an environment started outlives its cell",
+        "harness/training/process.py",
+        "        _end_started()\n        os.chdir(folder)",
+        "        os.chdir(folder)",
+        "tests/harness/training/test_failing_cells.py",
+    ),
+    Bug(
+        "a cell that was killed is given up at once",
+        "harness/training/pool.py",
+        "            return False\n",
+        "",
+        "tests/harness/training/test_failing_cells.py",
     ),
     Bug(
         "evaluation learns",
         "harness/training/loop.py",
-        "            ts = self.scenario.step(actions)\n",
-        "            before, ts = ts, self.scenario.step(actions)\n"
+        "            ts = self._shown(self.scenario.step(actions), k)\n",
+        "            before, ts = ts, self._shown(self.scenario.step(actions), k)\n"
         "            self.method.observe(before, actions, ts)\n",
         f"{CHECKS} -k evaluation_leaves",
     ),
     Bug(
         "evaluation draws from training's stream",
         "harness/training/loop.py",
-        "actions = self.method.act(ts, act, explore=False)",
-        "actions = self.method.act(ts, act, explore=False) + 0 * self._act.integers(2)",
+        "actions = self._chosen(ts, act, k)",
+        "actions = self._chosen(ts, act, k) + 0 * self._act.integers(2)",
         f"{CHECKS} -k evaluation_leaves",
     ),
     Bug(
@@ -110,8 +138,8 @@ BUGS = (
     Bug(
         "greedy play ignores masks",
         "methods/nn/policy.py",
-        "np.where(allowed, scores, -np.inf).argmax(axis=1)",
-        "scores.argmax(axis=1)",
+        "return possible.argmax(axis=1)",
+        "return scores.argmax(axis=1)",
         f"{CHECKS} -k allowed_actions",
     ),
     Bug(

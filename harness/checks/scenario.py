@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.checks.base import Build, CheckFailed, NotApplicable, require
 from harness.checks.subject import graph_of_slots
-from scenarios.base import Actions, Scenario, Timestep
+from scenarios.base import Actions, NamesAgents, Scenario, Timestep, check_timestep
 
 STEPS = 100  # of an episode are looked at
 
@@ -54,10 +54,13 @@ def timesteps_keep_the_contract(build: Build) -> None:
             array, wanted = getattr(ts, name), f"{np.dtype(dtype)} {shape}"
             found = f"{array.dtype} {array.shape}"
             require(found == wanted, f"step {t}: {name} is {found}, not {wanted}")
+        try:
+            check_timestep(ts, scenario.agent_names if isinstance(scenario, NamesAgents) else None)
+        except (FloatingPointError, ValueError) as error:
+            raise CheckFailed(str(error)) from None
         for wrong, holds in (
             ("an agent may do nothing at all", ts.action_mask.any(axis=1).all()),
-            ("an observation is not finite", np.isfinite(ts.obs * spec.obs_scale).all()),
-            ("a reward is not finite", np.isfinite(ts.reward).all()),
+            ("obs * obs_scale is not finite", np.isfinite(ts.obs * spec.obs_scale).all()),
             (f"its count says {ts.step}", ts.step == t and ts.first == (t == 0)),
             ("terminated and truncated at once", not (ts.terminated and ts.truncated)),
             ("goes on beyond max_steps", ts.last or ts.step < spec.max_steps),

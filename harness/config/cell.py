@@ -12,6 +12,7 @@ from urllib.parse import quote
 from harness.config.hparams import build_config, identity_fields
 from harness.config.scenario import ReferenceValues, option_defaults, reference_values, views
 from harness.config.toml import Named, Value, read_toml
+from harness.errors import ConfigurationError
 from methods import METHODS
 from scenarios import SCENARIOS
 from scenarios.base import RestsOnFiles
@@ -139,6 +140,20 @@ class Cell:
         """Return what a stored result says of its cell."""
         names = [f.name for f in fields(self) if f.name not in ("unavailable", "lacking")]
         return {name: getattr(self, name) for name in names} | {"budget": asdict(self.budget)}
+
+
+def check_runnable(cell: Any, wanted_by: str) -> None:
+    """Refuse what is no cell, and a cell that cannot be run here.
+
+    Raises:
+        ConfigurationError: It is one of these; the message says what would do.
+    """
+    if not isinstance(cell, Cell):
+        raise ConfigurationError(
+            f"{wanted_by} wants a Cell, one of load_grid(...).cells, not {cell!r:.200}"
+        )
+    if cell.unavailable is not None:
+        raise ConfigurationError(f"{cell.id}: {cell.unavailable}")
 
 
 @cache

@@ -16,7 +16,7 @@ from methods import METHODS
 from methods.base import Method, State, generator_state, set_generator_state
 from methods.reference import Reference
 from scenarios import SCENARIOS
-from scenarios.base import Actions, Scenario, Timestep
+from scenarios.base import Actions, NamesAgents, Scenario, Timestep, check_timestep
 
 
 class Training:
@@ -42,6 +42,7 @@ class Training:
             scenario, method = SCENARIOS[cell.scenario](**dict(cell.options)), METHODS[cell.method]
             parts = scenario, make_method(method, cell.config, cell.seed, scenario)
         self.scenario, self.method = parts
+        self._agents = parts[0].agent_names if isinstance(parts[0], NamesAgents) else None
         self.n_evaluations = cell.budget.evaluations if self.method.learns else 1
         self._world = stream(cell.seed, Purpose.TRAIN_WORLD)
         self._act = stream(cell.seed, Purpose.TRAIN_ACT)
@@ -87,25 +88,20 @@ class Training:
         return self.episode >= budget.episodes * share and self.step >= budget.steps * share
 
     def _train_episode(self, reported: defaultdict[str, list[float]]) -> None:
-        ts, clock = self.scenario.reset(self._world), time.perf_counter
+        ts, clock = self._shown(self.scenario.reset(self._world)), time.perf_counter
         act_s = simulate_s = learn_s = 0.0
         while not ts.last:
             started = clock()
-            actions = self.method.act(ts, self._act, explore=True)
+            actions = self._chosen(ts, self._act)
             acted = clock()
-            next_ts = self.scenario.step(actions)
+            next_ts = self._shown(self.scenario.step(actions))
             simulated = clock()
             learned = self.method.observe(ts, actions, next_ts)
             act_s += acted - started
             simulate_s += simulated - acted
             learn_s += clock() - simulated
             for name, value in learned.items():
-                if not math.isfinite(value):
-                    raise FloatingPointError(
-                        f"{name} is {value} at environment step {self.step + 1}, training "
-                        f"episode {self.episode + 1}"
-                    )
-                reported[name].append(value)
+                reported[name].append(self._finite(name, value))
             ts = next_ts
             self.step += 1
         self.episode += 1
@@ -130,11 +126,11 @@ class Training:
         """
         world = stream(self.cell.seed, Purpose.EVAL_WORLD, k)
         act = stream(self.cell.seed, Purpose.EVAL_ACT, self.evaluation, k)
-        ts = self.scenario.reset(world)
+        ts = self._shown(self.scenario.reset(world), k)
         while not ts.last:
-            actions = self.method.act(ts, act, explore=False)
+            actions = self._chosen(ts, act, k)
             yield ts, actions
-            ts = self.scenario.step(actions)
+            ts = self._shown(self.scenario.step(actions), k)
         yield ts, None
 
     def _played_and_traced(self, k: int) -> tuple[Mapping[str, float], dict[str, np.ndarray]]:
@@ -142,7 +138,35 @@ class Training:
         for ts, _ in self.evaluation_episode(k):
             for name, value in ({} if ts.last else self.method.traces()).items():
                 traces[name].append(value)
-        return self.scenario.metrics(), {name: np.array(v) for name, v in traces.items()}
+        figures = {n: self._finite(n, value, k) for n, value in self.scenario.metrics().items()}
+        return figures, {name: np.array(v) for name, v in traces.items()}
+
+    def _chosen(self, ts: Timestep, rng: np.random.Generator, k: int | None = None) -> Actions:
+        """Let the method act: exploring in training, which has no k, and not in evaluation."""
+        try:
+            return self.method.act(ts, rng, explore=k is None)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"{error} at step {ts.step}{self._where(k)}") from error
+
+    def _shown(self, ts: Timestep, k: int | None = None) -> Timestep:
+        """Return what the scenario shows, as long as it is sound."""
+        try:
+            check_timestep(ts, self._agents)
+        except (FloatingPointError, ValueError) as error:
+            raise type(error)(f"{error}{self._where(k)}") from None
+        return ts
+
+    def _finite(self, name: str, value: float, k: int | None = None) -> float:
+        """Return a figure that was reported after a step, or after an evaluation episode."""
+        if math.isfinite(value):
+            return value
+        at = f"environment step {self.step + 1}" if k is None else "the end"
+        raise FloatingPointError(f"{name} is {value} at {at}{self._where(k)}")
+
+    def _where(self, k: int | None) -> str:
+        if k is None:
+            return f", training episode {self.episode + 1}"
+        return f", evaluation {self.evaluation}, episode {k + 1}"
 
     def state_dict(self) -> State:
         """Return everything that the rest of the run depends on."""

@@ -1,29 +1,29 @@
 """Runs many cells: in worker processes, warm, one thread each, until all are settled.
 
-Workers are deaf to Ctrl-C, which their parent answers, and gone when it is.
+What a worker is to a cell, ``harness.training.process`` has.
 """
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from multiprocessing import connection, forkserver
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing import forkserver
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
 
-import torch
-from pebble import ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from harness.config.cell import Cell
 from harness.errors import StorageError
-from harness.results.failure import Failure, describe_failure
+from harness.results.failure import Failure, describe_end
 from harness.results.files import CellFiles, storage_errors
 from harness.training import ONE_THREAD
+from harness.training.process import contained, initialize, stop_asked
 from harness.training.worker import Outcome, work
 
 # glibc may hand freed memory back to the kernel after every update and get it again page by page at
@@ -39,7 +39,8 @@ PRELOAD = ["torch", "torch._dynamo", "harness.training.worker"]
 TICK_S = 0.2
 _STOPPING = "stopping: each cell goes on to its next evaluation (Ctrl-C again: at once)"
 
-_worker: dict[str, Any] = {}  # in a worker: ``stop``, the flag it shares with the parent
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +81,14 @@ class Summary:
     Attributes:
         outcomes: Of the cells that ended in order.
         failures: Of the cells that did not.
+        died: The cells whose process came to its end from outside, once at least.
         interrupted: Whether the user stopped the run.
         obstacle: Why no cell could go on; None if none was in the way.
     """
 
     outcomes: dict[Cell, Outcome] = field(default_factory=dict)
     failures: dict[Cell, Failure] = field(default_factory=dict)
+    died: set[Cell] = field(default_factory=set)
     interrupted: bool = False
     obstacle: str | None = None
 
@@ -109,22 +112,26 @@ def execute(
         checkpoint_every: Least time between two checkpoints of a cell [s].
         time_limit: Longest a cell may run in one go [s]; None for no limit.
     """
-    summary = Summary()
+    summary, shown, folder = Summary(), list[Job](), folder.absolute()
     with workers(max(1, min(n_workers, len(jobs)))) as team, interrupts() as signals:
-        pending: dict[Future[Outcome], Job] = {
-            team.pool.schedule(
-                work,
-                args=(job.cell, folder, checkpoint_every, stop_asked),
-                kwargs={"replaces": job.replaces, "for_policy": job.for_policy},
-                timeout=time_limit,
-            ): job
-            for job in sorted(jobs, key=lambda job: -job.expected_s)
-        }
+
+        def start(job: Job) -> Future[Outcome | Failure]:
+            how: Any = {"replaces": job.replaces, "for_policy": job.for_policy}
+            of = (job.cell, folder, checkpoint_every, stop_asked)
+            return team.schedule(time_limit, work, *of, **how)
+
+        begun = {job for job in jobs if CellFiles.of(folder, job.cell).checkpoint.exists()}
+        turns = sorted(jobs, key=lambda job: (job not in begun, -job.expected_s))
+        pending = {start(job): job for job in turns}
         while pending and len(signals) < 2:
             done, _ = wait(pending, timeout=TICK_S, return_when=FIRST_COMPLETED)
             for future in done:
-                _settle(future, pending.pop(future), folder, summary, view)
-            view.tick([job for future, job in pending.items() if future.running()])
+                job = pending.pop(future)
+                if not _settled(future, job, folder, summary, view):
+                    pending[start(job)] = job
+            running = [job for future, job in pending.items() if future.running()]
+            shown = [job for job in running if job in shown] if team.stopping else running
+            view.tick(shown)
             if signals and not summary.interrupted:
                 summary.interrupted = True
                 view.say(_STOPPING)
@@ -163,10 +170,41 @@ class Workers:
         self.pool = ProcessPool(
             max_workers=n_workers,
             max_tasks=0,
-            initializer=_initialize,
+            initializer=initialize,
             initargs=(self._stop,),
             context=context,
         )
+
+    def schedule(
+        self,
+        time_limit: float | None,
+        function: Callable[Concatenate[Cell, P], T],
+        cell: Cell,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Future[T | Failure]:
+        """Have a worker call a function of a cell.
+
+        Args:
+            time_limit: How long it may take [s]; None for no limit.
+            function: What is called with the other arguments.
+            cell: What it is about.
+            *args: For the function.
+            **kwargs: For the function.
+
+        Returns:
+            What it returned, or the record of what it raised. Raises ``StorageError`` as it is;
+            ``ProcessExpired`` and ``TimeoutError`` say that the process came to its end.
+        """
+        future: Future[T | Failure] = self.pool.schedule(
+            contained, args=(function, cell, *args), kwargs=kwargs, timeout=time_limit
+        )
+        return future
+
+    @property
+    def stopping(self) -> bool:
+        """Whether they were asked to stop: what they are given now comes back at once."""
+        return bool(self._stop.value)
 
     def stop_at_next_evaluation(self) -> None:
         """Ask every worker to checkpoint and come back; cells not begun are not begun."""
@@ -194,44 +232,53 @@ def workers(n_workers: int) -> Iterator[Workers]:
                 os.environ[name] = value
 
 
-def stop_asked() -> bool:
-    """Say, in a worker process, whether it is asked to stop."""
-    return bool(_worker["stop"].value)
+def ended(error: BaseException, cell: Cell) -> Failure:
+    """Say how the worker of a cell came to its end, and end what it left behind.
+
+    A child of the environment may hold the cell's lock. One that left the worker's group, too, is
+    not found.
+    """
+    if isinstance(error, ProcessExpired):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(error.pid, signal.SIGKILL)
+    return describe_end(error, cell)
 
 
-def _settle(future: Future[Outcome], job: Job, folder: Path, summary: Summary, view: View) -> None:
-    """Take note of what became of a job; a failure is recorded beside its result's place."""
+def _settled(
+    future: Future[Outcome | Failure], job: Job, folder: Path, summary: Summary, view: View
+) -> bool:
+    """Take note of what became of a job; a failure is recorded beside its result's place.
+
+    Returns:
+        Whether it is settled: a cell whose process was killed is to be tried once more.
+    """
     error = future.exception()
-    if error is None:
-        summary.outcomes[job.cell] = outcome = future.result()
-        view.settled(job, outcome)
-    elif isinstance(error, StorageError):
+    if isinstance(error, StorageError):
         summary.obstacle = summary.obstacle or str(error)
-    elif isinstance(error, BrokenProcessPool):
+        return True
+    if isinstance(error, BrokenProcessPool):
         summary.obstacle = summary.obstacle or f"the worker processes could not go on: {error}"
-    else:
-        summary.failures[job.cell] = failure = describe_failure(error, job.cell)
-        path = CellFiles.of(folder, job.cell).failure
-        try:
-            with storage_errors(path):
-                failure.save(path)
-        except StorageError as obstacle:
-            summary.obstacle = summary.obstacle or str(obstacle)
-        view.settled(job, failure)
-
-
-def _initialize(stop: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    torch.set_num_threads(1)
-    _worker["stop"] = stop
-
-    def exit_with_parent() -> None:
-        parent = multiprocessing.parent_process()
-        assert parent is not None  # a worker has one
-        connection.wait([parent.sentinel])
-        os._exit(1)  # without tidying up: the lock goes with the process, the files are atomic
-
-    threading.Thread(target=exit_with_parent, daemon=True).start()
+        return True
+    what = future.result() if error is None else ended(error, job.cell)
+    if isinstance(what, Outcome):
+        summary.outcomes[job.cell] = what
+        view.settled(job, what)
+        return True
+    if isinstance(error, ProcessExpired):
+        if job.cell not in summary.died:
+            summary.died.add(job.cell)
+            view.say(f"{job.cell.id}  {what.message}; tried again, from its checkpoint if any")
+            return False
+        what = replace(what, message=f"{what.message}; tried twice")
+    summary.failures[job.cell] = what
+    path = CellFiles.of(folder, job.cell).failure
+    try:
+        with storage_errors(path):
+            what.save(path)
+    except StorageError as obstacle:
+        summary.obstacle = summary.obstacle or str(obstacle)
+    view.settled(job, what)
+    return True
 
 
 @contextmanager

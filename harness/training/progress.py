@@ -71,6 +71,11 @@ class CellProgress:
         return self._evaluation / _n_evaluations(self.job.cell)
 
     @property
+    def quiet_s(self) -> float:
+        """Time since its last evaluation, or since its start before the first [s]."""
+        return self._clock() - self._seen_at
+
+    @property
     def left_s(self) -> float | None:
         """Time until it ends [s]; None before its first evaluation."""
         made = self._evaluation - self._before
@@ -220,6 +225,8 @@ class LogView(EventLog):
                 cell, value, left_s = progress.job.cell, progress.value, progress.left_s
                 said = "" if value is None else f", {headline(cell.scenario)} {value:.4g}"
                 left = "" if left_s is None else f", {duration(left_s)} left"
+                if progress.quiet_s >= HEARTBEAT_S:  # it may hang: only who looks at it can know
+                    left = f", no evaluation for {duration(progress.quiet_s)}"
                 self._line("running", f"{cell.id}  episode {progress.episode}{said}{left}")
             self._line("running", grid_text(self.board))
 

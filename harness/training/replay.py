@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from harness.config.cell import Cell
-from harness.errors import ConfigurationError, StorageError
+from harness.config.cell import Cell, check_runnable
+from harness.errors import StorageError
 from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint
 from harness.results.cost import Costs, duration
 from harness.results.files import CellFiles, move_aside, storage_errors
@@ -44,13 +44,12 @@ def load_policy(cell: Cell, folder: str | Path) -> Training:
         The run, ready to play: ``scenario``, ``method``, ``evaluation_episode(k)``.
 
     Raises:
-        ConfigurationError: The cell cannot be run.
+        ConfigurationError: It is no cell, or cannot be run.
         TrainingError: It could not be trained to its end.
         StorageError: The folder cannot be written.
         KeyboardInterrupt: The user stopped the training; the next call goes on from there.
     """
-    if cell.unavailable is not None:
-        raise ConfigurationError(f"{cell.id}: {cell.unavailable}")
+    check_runnable(cell, "load_policy")
     folder, log = Path(folder), Console(stderr=True, highlight=False, markup=False)
     try:
         training = recall_policy(folder, cell)

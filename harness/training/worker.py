@@ -9,8 +9,7 @@ from typing import Any, Literal
 import psutil
 import torch
 
-from harness.config.cell import Cell
-from harness.errors import ConfigurationError
+from harness.config.cell import Cell, check_runnable
 from harness.results.checkpoint import DamagedCheckpoint, Stream, load_checkpoint, save_checkpoint
 from harness.results.failure import failure_kind
 from harness.results.files import CellFiles, cell_lock, move_aside, now, storage_errors
@@ -27,12 +26,11 @@ def run_cell(cell: Cell) -> RunResult:
     """Compute a cell in this process, in one go, on one thread, without leaving files.
 
     Raises:
-        ConfigurationError: The cell cannot be run.
+        ConfigurationError: It is no cell, or cannot be run.
         FloatingPointError: A training figure is not finite.
         Exception: Whatever the method or the scenario raises.
     """
-    if cell.unavailable is not None:
-        raise ConfigurationError(f"{cell.id}: {cell.unavailable}")
+    check_runnable(cell, "run_cell")
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in workers: sums depend on the order in which they are made
     try:

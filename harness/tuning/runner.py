@@ -14,8 +14,9 @@ from filelock import FileLock
 
 from harness.config.cell import Cell
 from harness.errors import StorageError
-from harness.results.failure import describe_failure
-from harness.training.pool import TICK_S, stop_asked, workers
+from harness.results.failure import Failure
+from harness.training.pool import TICK_S, ended, workers
+from harness.training.process import stop_asked
 from harness.tuning.held_out import to_compare
 from harness.tuning.plan import Plan
 from harness.tuning.progress import LogView
@@ -25,7 +26,7 @@ from harness.tuning.trial import RunningTrial, Score, State, score
 
 GIVE_UP = 10  # failed trials in a row: something else is wrong than the values
 
-Scored: TypeAlias = "Future[Score | None]"
+Scored: TypeAlias = "Future[Score | Failure | None]"
 
 
 class Session:
@@ -259,8 +260,7 @@ def scoring_workers(size: int, stop: Callable[[], bool]) -> Iterator[ScoringWork
         with workers(size) as team:
 
             def schedule(cell: Cell) -> Scored:
-                future: Scored = team.pool.schedule(score, args=(cell, stop_asked))
-                return future
+                return team.schedule(None, score, cell, stop_asked)
 
             yield ScoringWorkers(size, schedule, team.stop_at_next_evaluation)
         return
@@ -277,9 +277,9 @@ def scoring_workers(size: int, stop: Callable[[], bool]) -> Iterator[ScoringWork
 def _score_of(future: Scored, job: Job) -> Score | None:
     """Return what a run came to; one that was killed is charged all it might have used."""
     error = future.exception()
-    if error is None:
-        return future.result()
     if isinstance(error, BrokenProcessPool):
         raise StorageError(f"the worker processes could not go on: {error}")
-    failure = describe_failure(error, job.cell)
-    return Score(value=None, steps=job.most_steps, cpu_s=0.0, wall_s=0.0, failure=failure.message)
+    came_to = future.result() if error is None else ended(error, job.cell)
+    if not isinstance(came_to, Failure):
+        return came_to
+    return Score(value=None, steps=job.most_steps, cpu_s=0.0, wall_s=0.0, failure=came_to.message)

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from harness.config.cell import Cell
 from harness.config.scenario import headline
 from harness.config.toml import Value, frozen
+from harness.results.failure import message_of
 from harness.results.files import storage_errors
 from harness.stats.rounding import stable
 from harness.training.loop import Training
@@ -82,8 +83,8 @@ def score(cell: Cell, stop: Callable[[], bool]) -> Score | None:
             if stop() and not training.done:
                 return None
         value = late_mean(rows, headline(cell.scenario))
-    except Exception as error:  # settings at which training breaks down are a result of the search
-        failure = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    except BaseException as error:  # where training breaks down is a result of the search, too
+        failure = message_of(error)
     return Score(
         value=value,
         steps=0 if training is None else training.step,

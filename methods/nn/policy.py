@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
-from scenarios.base import Actions
+from scenarios.base import Actions, said
 
 FORBIDDEN = -1e30  # a logit with probability zero, without the NaN gradients of minus infinity
 
@@ -44,8 +44,18 @@ def sample(
 def greedy(
     scores: Float32[np.ndarray, "agents actions"], allowed: Bool[np.ndarray, "agents actions"]
 ) -> Actions:
-    """Pick each agent's best allowed action, ties going to the lower index."""
-    return np.where(allowed, scores, -np.inf).argmax(axis=1)
+    """Pick each agent's best allowed action, ties going to the lower index.
+
+    Raises:
+        FloatingPointError: The best score is not finite, or there is one that is NaN.
+    """
+    possible = np.where(allowed, scores, -np.inf)
+    if not np.isfinite(scores).all():
+        best = possible.max(axis=1)
+        odd = ~np.isfinite(best)
+        if odd.any():
+            raise FloatingPointError(f"score of agent {odd.argmax()} is {said(best[odd][0])}")
+    return possible.argmax(axis=1)
 
 
 def epsilon_greedy(

@@ -13,7 +13,15 @@ import numpy as np
 from jaxtyping import Float32
 
 from scenarios import graph as graphs
-from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
+from scenarios.base import (
+    Actions,
+    Metric,
+    Policy,
+    Spec,
+    Timestep,
+    check_actions,
+    check_timestep,
+)
 from scenarios.pettingzoo.foreign import agents_of, make, sizes_of, source_hash
 
 PROBES = 10  # "agents die in ten probing episodes"
@@ -58,7 +66,7 @@ class PettingZooScenario:
             raise ValueError(f"graph is {graph!r}; it must be one of {', '.join(GRAPHS)}")
         self._module, self._env = module, make(module, env_options)
         self._agents = agents_of(self._env, module)
-        n = len(self._agents)
+        self.agent_names, n = self._agents, len(self._agents)
         n_actions, n_features, dtype = sizes_of(self._env, self._agents, module)
         complete = graph == GRAPHS[0]
         self._graph = np.ones((n, n), np.bool_) if complete else np.eye(n, dtype=np.bool_)
@@ -140,10 +148,17 @@ class PettingZooScenario:
                 f"module {self._module!r}: an observation has {ts.obs.shape[1]} numbers, its "
                 f"space {self._spec.n_features}; they must be as many"
             )
-        while not ts.last:
+        while self._sound(ts) and not ts.last:
             seen.update(ts.obs.tobytes() + ts.reward.tobytes() + ts.action_mask.tobytes())
             ts = self.step(_random(ts, rng))
         return self._return, seen.digest()
+
+    def _sound(self, ts: Timestep) -> bool:
+        try:
+            check_timestep(ts, self._agents)
+        except (FloatingPointError, ValueError) as error:
+            raise ValueError(f"module {self._module!r}: {error} of a random episode") from None
+        return True
 
     def _refuse_gone(self, agents: Sequence[str]) -> None:
         if agents:

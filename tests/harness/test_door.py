@@ -89,6 +89,18 @@ def test_what_it_does_not_offer_is_no_attribute():
         harness.train  # noqa: B018
 
 
+def test_what_wants_a_cell_says_so_and_where_there_are_any(python):
+    code = (
+        "import harness\n"
+        "for call in (harness.run_cell, lambda name: harness.load_policy(name, 'results')):\n"
+        "    try: call('prisoner/dqn/seed=0')\n"
+        "    except ValueError as error: print(error)"
+    )
+    wanted = "wants a Cell, one of load_grid(...).cells, not 'prisoner/dqn/seed=0'"
+
+    assert python("-c", code)[0] == [f"run_cell {wanted}", f"load_policy {wanted}"]
+
+
 @pytest.mark.slow
 def test_a_users_script_computes_a_cell_reads_results_draws_them_and_plays_a_policy(
     python, tmp_path

@@ -145,9 +145,13 @@ BROKEN_SCENARIOS = (
     (
         changed(action_mask=lambda ts: ts.action_mask & (np.arange(8) > 0)[:, None]),
         "timesteps_keep_the_contract",
-        "an agent may do nothing",
+        "no action is allowed to agent 0 at step 0",
     ),
-    (changed(obs=lambda ts: ts.obs / 0), "timesteps_keep_the_contract", "not finite"),
+    (
+        changed(obs=lambda ts: ts.obs / 0),
+        "timesteps_keep_the_contract",
+        "observation of agent 0 is inf at step 0",
+    ),
     (changed(step=lambda ts: ts.step + 1), "timesteps_keep_the_contract", "its count says 1"),
     (changed(truncated=lambda ts: False), "timesteps_keep_the_contract", "goes on beyond"),
     (

@@ -1,5 +1,6 @@
 import itertools
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pebble import ProcessExpired
 
 from harness.config.cell import Budget, Cell
 from harness.errors import StorageError
-from harness.results.failure import Failure, describe_failure, load_failure
+from harness.results.failure import Failure, describe_end, describe_failure, load_failure
 from harness.results.files import CellFiles
 from harness.results.result import load_result
 from harness.training.pool import KEEP_MEMORY, Job, Summary, execute, workers
@@ -131,20 +132,32 @@ def test_a_cell_that_raises_is_recorded_and_the_rest_go_on(tmp_path):
     assert load_result(CellFiles.of(tmp_path, GOOD).result).cell == GOOD
 
 
-def test_a_cell_that_is_killed_is_recorded_and_the_rest_go_on(tmp_path):
-    killed = []
+def killing(folder: Path, times: int) -> Recorder:
+    """A view that kills the worker of the endless cell once it has begun, and each that follows."""
+    killed: list[psutil.Process] = []
 
     def kill(running: Sequence[Job]) -> None:
-        if begun(tmp_path, ENDLESS) and not killed:
-            killed.extend(working())
-            for process in killed:
+        at_it = ENDLESS in [job.cell for job in running] and begun(folder, ENDLESS)
+        if at_it and len(killed) < times:
+            for process in {*working()} - {*killed}:
+                killed.append(process)
                 process.kill()
 
-    summary = run([ENDLESS, GOOD], tmp_path, Recorder(kill))
+    return Recorder(kill)
 
-    assert len(killed) == 1
-    assert summary.failures[ENDLESS].kind == "killed"
-    assert "SIGKILL" in summary.failures[ENDLESS].message
+
+def test_a_cell_that_is_killed_twice_is_recorded_and_the_rest_go_on(tmp_path):
+    view = killing(tmp_path, times=2)
+
+    summary = run([ENDLESS, GOOD], tmp_path, view)
+
+    failure = load_failure(CellFiles.of(tmp_path, ENDLESS).failure)
+    assert summary.failures == {ENDLESS: failure}
+    assert failure is not None
+    assert failure.kind == "killed"
+    assert failure.message.startswith("its worker process ended (SIGKILL")
+    assert failure.message.endswith("; tried twice")
+    assert ["tried again" in said for said in view.said] == [True]
     assert summary.outcomes[GOOD].state == "done"
 
 
@@ -163,6 +176,33 @@ def test_the_longest_cell_goes_first(tmp_path):
     execute(jobs, tmp_path, view, n_workers=1, checkpoint_every=1e9, time_limit=None)
 
     assert [of.seed for of in view.order] == [1, 3, 2, 0]
+
+
+def test_what_was_begun_goes_before_the_longest(tmp_path):
+    view = Recorder()
+    jobs = [Job(cell=cell("random", seed=s, budget=SHORT), expected_s=9.0 - s) for s in range(3)]
+    checkpoint = CellFiles.of(tmp_path, jobs[2].cell).checkpoint
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"")
+
+    execute(jobs, tmp_path, view, n_workers=1, checkpoint_every=1e9, time_limit=None)
+
+    assert [of.seed for of in view.order] == [2, 0, 1]
+
+
+def test_what_is_not_begun_any_more_is_not_shown_as_running(tmp_path):
+    shown, sent = set[Cell](), list[None]()
+
+    def interrupt(running: Sequence[Job]) -> None:
+        shown.update(job.cell for job in running)
+        if begun(tmp_path, ENDLESS) and not sent:
+            sent.append(os.kill(os.getpid(), signal.SIGINT))
+
+    others = [cell(seed=seed, budget=LONG) for seed in range(1, 20)]
+
+    run([ENDLESS, *others], tmp_path, Recorder(interrupt))
+
+    assert shown == {ENDLESS}
 
 
 def test_the_first_interrupt_saves_and_stops_every_cell(tmp_path):
@@ -220,22 +260,72 @@ def test_a_folder_that_cannot_be_written_stops_everything(tmp_path):
     assert not summary.failures
 
 
+class Mute(Exception):  # noqa: N818
+    """Raises when it is asked what it has to say."""
+
+    def __str__(self) -> str:
+        raise KeyError(self.args)
+
+    __repr__ = __str__
+
+
+class Text(str):
+    """What no other process could make anew."""
+
+    __slots__ = ()
+
+
+class Odd(Exception):  # noqa: N818
+    """Says something that is more than text."""
+
+    def __str__(self) -> str:
+        return Text("not plain")
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
         (MemoryError("14 GiB"), "memory", "MemoryError: 14 GiB"),
         (RuntimeError("DefaultCPUAllocator: not enough memory: x"), "memory", "not enough memory"),
-        (ProcessExpired("Abnormal termination", code=-9), "killed", "SIGKILL mostly means out of"),
+        (TimeoutError("a socket's"), "error", "TimeoutError: a socket's"),
+        (TimeoutError("Task timeout"), "error", "TimeoutError: Task timeout"),
+        (ValueError("two\nlines"), "error", "ValueError: two"),
+        (StorageError("full"), "storage", "StorageError: full"),
+        (SystemExit(0), "error", "SystemExit: 0"),
+        (KeyboardInterrupt(), "error", "KeyboardInterrupt:"),
+        (Mute(), "error", "Mute: (what it says cannot be had: KeyError)"),
+        (Odd(), "error", "Odd: not plain"),
+        (ValueError("\x1b[2Jclear\udcff"), "error", r"ValueError: \x1b[2Jclear\udcff"),
+        (ValueError(f"{'long' * 10**6}"), "error", "longlon…"),
+    ],
+)
+def test_what_a_run_raised_is_told_in_one_line(error, kind, says):
+    failure = describe_failure(error, GOOD)
+
+    assert failure.kind == kind
+    assert says in failure.message
+    assert "\n" not in failure.message
+    assert len(failure.message) <= 500
+    assert len(failure.traceback) < 21_000
+    assert {type(getattr(failure, name)) for name in ("message", "traceback")} == {str}
+    pickle.dumps(failure)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (
+            ProcessExpired("Abnormal termination", code=-9),
+            "killed",
+            "(SIGKILL; this mostly means out of memory)",
+        ),
         (ProcessExpired("Abnormal termination", code=-99), "killed", "signal 99"),
         (ProcessExpired("Abnormal termination", code=3), "killed", "exit code 3"),
         (TimeoutError("Task timeout", 7.0), "timeout", "not done after 7 s"),
-        (TimeoutError("a socket's"), "error", "TimeoutError: a socket's"),
-        (ValueError("two\nlines"), "error", "ValueError: two"),
-        (StorageError("full"), "storage", "StorageError: full"),
     ],
 )
-def test_what_ended_a_run_is_told_in_one_line(error, kind, says):
-    failure = describe_failure(error, GOOD)
+def test_how_a_process_ended_is_told_in_one_line(error, kind, says):
+    failure = describe_end(error, GOOD)
 
     assert failure.kind == kind
     assert says in failure.message

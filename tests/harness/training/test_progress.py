@@ -148,3 +148,23 @@ def test_the_log_tells_starts_ends_failures_and_warnings(tmp_path, clock):
         f"done    {ids[0]}  return 0.9712  1.2 s  [1/3]",
         f"failed  {ids[1]}  killed: by [SIGKILL]  [2/3]",
     ]
+
+
+def test_the_log_says_how_long_a_cell_has_shown_nothing(tmp_path, clock, monkeypatch):
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    with console.file:
+        view = LogView(Board(JOBS[:2], tmp_path, 2, clock), console)
+        view.tick(JOBS[:2])
+        evaluated(tmp_path, JOBS[1], 1)
+        clock.now = 240.0
+        view.tick(JOBS[:2])
+        clock.now = 280.0
+        with monkeypatch.context() as patch:
+            patch.setattr(view, "_beats", lambda: True)
+            view.tick(JOBS[:2])
+
+    silent, busy, _ = console.export_text().splitlines()[-3:]
+
+    assert "episode 0, no evaluation for 5 min" in silent
+    assert "episode 10, return 0.97, " in busy
+    assert "no evaluation" not in busy

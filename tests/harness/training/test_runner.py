@@ -1,6 +1,7 @@
 """The training loop, as a method sees it that writes down every call."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from harness.config.cell import Budget, Cell
 from harness.training import loop as runner
 from harness.training.loop import Training
 from methods import METHODS
+from methods.nn.policy import greedy
 from methods.reference import RandomPolicy
 from scenarios import SCENARIOS
 from support.toys import Line
@@ -150,6 +152,102 @@ def test_a_figure_that_is_not_finite_stops_the_run_and_says_where(loss):
 
     with pytest.raises(FloatingPointError, match=r"loss is (nan|inf) at .* step 7, .* episode 3"):
         training.advance()
+
+
+def at_step(training, when, **changes):
+    """Change what the scenario shows at the so manieth timestep from now, counted from 1."""
+    calls, show = iter(range(1, 1000)), training.scenario._timestep
+
+    def changed(*arguments):
+        ts = show(*arguments)
+        return replace(ts, **changes) if next(calls) == when else ts
+
+    training.scenario._timestep = changed
+
+
+NAN = float("nan")
+ODD = np.where(np.arange(8) == 5, NAN, 0).astype(np.float32)  # of agent 5
+
+
+@pytest.mark.parametrize(
+    ("when", "at"),
+    [
+        (1, "step 0, training episode 1"),
+        (STEPS + 4, "step 2, training episode 2"),
+        (2 * (STEPS + 1), "step 3, training episode 2"),
+        (2 * (STEPS + 1) + 1, "step 0, evaluation 1, episode 1"),
+        (3 * (STEPS + 1) + 3, "step 2, evaluation 1, episode 2"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        (
+            {"obs": np.ones((8, 4), np.float32) + ODD[:, None]},
+            FloatingPointError,
+            "observation of agent 5 is NaN",
+        ),
+        ({"reward": ODD}, FloatingPointError, "reward of agent 5 is NaN"),
+        (
+            {"reward": -np.inf * np.ones(8, np.float32)},
+            FloatingPointError,
+            "reward of agent 0 is -inf",
+        ),
+        (
+            {"action_mask": np.isfinite(ODD)[:, None] & np.ones((8, 3), bool)},
+            ValueError,
+            "no action is allowed to agent 5",
+        ),
+    ],
+)
+def test_what_is_not_sound_stops_the_run_where_it_enters(when, at, changes, error, says):
+    training = Training(cell())
+    at_step(training, when, **changes)
+
+    with pytest.raises(error) as caught:
+        training.advance()
+
+    assert str(caught.value) == f"{says} at {at}"
+
+
+def test_who_is_at_an_end_needs_no_action():
+    training = Training(cell())
+    at_step(
+        training, STEPS + 1, action_mask=np.zeros((8, 3), bool), terminated=True, truncated=False
+    )
+
+    training.advance()
+
+
+def test_agents_are_called_by_the_names_that_they_have():
+    scenario = Line(max_steps=STEPS)
+    scenario.agent_names = [f"agent_{i}" for i in range(8)]
+    training = Training(cell(), (scenario, Training(cell()).method))
+    at_step(training, 2, reward=ODD)
+
+    with pytest.raises(FloatingPointError, match="reward of agent_5 is NaN at step 1, training"):
+        training.advance()
+
+
+def test_a_method_whose_scores_are_not_finite_stops_the_run_and_says_where(monkeypatch):
+    def act(method, ts, rng, *, explore):
+        return greedy(
+            np.zeros((8, 3), np.float32) + (ODD[:, None] if ts.step == 1 else 0), ts.action_mask
+        )
+
+    monkeypatch.setattr(Spy, "act", act)
+
+    with pytest.raises(FloatingPointError) as caught:
+        Training(cell()).advance()
+
+    assert str(caught.value) == "score of agent 5 is NaN at step 1, training episode 1"
+
+
+def test_a_metric_that_is_not_finite_stops_the_run_and_says_where(monkeypatch):
+    monkeypatch.setattr(Line, "metrics", lambda self: {"return": NAN})
+
+    with pytest.raises(FloatingPointError, match="return is nan at the end, evaluation 1, episode"):
+        Training(cell()).advance()
 
 
 def test_between_two_evaluations_a_run_can_be_saved_and_goes_on_bit_for_bit():

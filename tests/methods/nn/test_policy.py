@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,3 +89,23 @@ def test_epsilon_greedy_gambles_as_often_as_it_says_and_each_agent_for_itself():
     for action, chance in ((0, 0.2), (1, 0.2), (2, 0.6)):
         bound = 5 * (n * chance * (1 - chance)) ** 0.5
         assert abs((actions == action).sum() - n * chance) < bound
+
+
+@pytest.mark.parametrize(("bad", "says"), [(np.nan, "NaN"), (np.inf, "inf")])
+@pytest.mark.parametrize(
+    "choose",
+    [
+        greedy,
+        lambda scores, allowed: sample(scores, allowed, np.random.default_rng(0)),
+        lambda scores, allowed: epsilon_greedy(scores, allowed, 1.0, np.random.default_rng(0)),
+    ],
+    ids=["greedy", "sample", "epsilon_greedy"],
+)
+def test_a_score_that_is_not_finite_is_refused_unless_its_action_is_forbidden(bad, says, choose):
+    scores, allowed = np.zeros((4, 3), np.float32), np.ones((4, 3), np.bool_)
+    scores[2, 1] = bad
+
+    with pytest.raises(FloatingPointError, match=f"^score of agent 2 is {says}$"):
+        choose(scores, allowed)
+    allowed[2, 1] = False
+    choose(scores, allowed)

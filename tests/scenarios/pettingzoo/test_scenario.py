@@ -44,10 +44,11 @@ class Toy:
 
     def look(self) -> Mapping[str, np.ndarray]:
         seen = [agent for agent in self.agents if (self.odd.get("hides"), agent) != (self.t, "p1")]
-        return {a: np.array([[self.t], [i + self.episodes]], float) for i, a in enumerate(seen)}
+        t = np.nan if self.t == self.odd.get("blind") else self.t
+        return {a: np.array([[t], [i + self.episodes]], float) for i, a in enumerate(seen)}
 
     def infos(self) -> Mapping[str, Any]:
-        mask = np.array([1, 1, self.t % 2], np.int8)
+        mask = np.array([1, 1, self.t % 2], np.int8) * (self.t != self.odd.get("idle"))
         return {agent: {"action_mask": mask} for agent in self.possible_agents}
 
     def step(self, actions: Mapping[str, int]) -> tuple[Any, ...]:
@@ -56,6 +57,7 @@ class Toy:
         if self.t == self.dies:
             ended[self.possible_agents[1]] = True
         rewards = {agent: float(action) for agent, action in actions.items()}
+        rewards["p1"] /= np.float64(self.t != self.odd.get("boundless")) or np.nan
         cut = dict.fromkeys(self.possible_agents, self.t >= self.odd.get("limit", 99))
         return self.look(), rewards, ended, cut, self.infos()
 
@@ -136,6 +138,9 @@ def test_random_play_is_the_floor_and_no_bound_is_known() -> None:
         ({"unequal": "observation"}, "p0 .* p2 .* must be equal"),
         ({"actions": "box"}, "actions are Box.* must be Discrete"),
         ({"observations": "discrete"}, "observations are .* must be a Box"),
+        ({"blind": 0}, "module .*: observation of p0 is NaN at step 0 of a random episode"),
+        ({"boundless": 3}, "module .*: reward of p1 is NaN at step 3 of a random episode"),
+        ({"idle": 2}, "module .*: no action is allowed to p0 at step 2 of a random episode"),
         ({"drifts": True}, "two episodes from the same seed differ"),
         ({"observations": "long"}, "an observation has 2 numbers, its space 7; they must be as"),
     ],

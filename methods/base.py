@@ -145,6 +145,16 @@ class Method(ABC):
         return None
 
 
+def at_most(config: Any, low: str, high: str) -> None:
+    """Refuse a Config in which one field is above another.
+
+    Raises:
+        ValueError: It is; the message names both.
+    """
+    if getattr(config, low) > getattr(config, high):
+        raise ValueError(f"{low} is {getattr(config, low)}, above {high} = {getattr(config, high)}")
+
+
 def generator_state(rng: np.random.Generator) -> str:
     """Return the position of a NumPy stream as JSON text."""
     return json.dumps(rng.bit_generator.state)

@@ -23,8 +23,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
-from methods.base import Communication, Method, Rngs, State
+from methods.base import Communication, Method, Rngs, State, at_most
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import PositiveShare, Share, Weight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +41,16 @@ class CocoQConfig:
         epsilon_min: Least epsilon.
     """
 
-    step_size: float
-    step_size_decay: float
-    discount: float
-    epsilon: float
-    epsilon_decay: float
-    epsilon_min: float
+    step_size: PositiveShare
+    step_size_decay: Weight
+    discount: Share
+    epsilon: Share
+    epsilon_decay: PositiveShare
+    epsilon_min: Share
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        at_most(self, "epsilon_min", "epsilon")
 
 
 class CocoQ(Method):

@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from methods.base import Communication, Rngs
 from methods.learners.q_learning import QConfig, QLearner, Seen
 from methods.learners.rewards import InequityAversion, InequityConfig, TeamReward
-from methods.nn.attention import GraphNetwork
+from methods.nn.attention import GraphNetwork, Heads
 from methods.nn.nets import Parameters, n_networks
 from scenarios.base import Spec
+from scenarios.ranges import Depth, SomeWidths, Units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class DGNConfig(QConfig):
     """Hyperparameters on top of those of every Q-learner.
 
     Attributes:
+        hidden: As there; the last width is that of the features.
         parameters: One network for all agents, or one per agent.
         layers: Graph convolutions: an agent sees as many hops far.
         heads: Attention heads per convolution.
@@ -41,10 +43,11 @@ class DGNConfig(QConfig):
         skip: Whether the Q head sees the features of every depth or of the last only.
     """
 
+    hidden: SomeWidths
     parameters: Parameters
-    layers: int
-    heads: int
-    head_size: int
+    layers: Depth
+    heads: Heads
+    head_size: Units
     skip: bool
 
 

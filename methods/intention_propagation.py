@@ -36,13 +36,26 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Communication, Method, Rngs, State
+from methods.base import Communication, Method, Rngs, State, at_most
 from methods.learners.q_learning import td_target
 from methods.learners.replay import Replay
 from methods.nn.attention import Neighborhood, neighborhood
 from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks, soft_update
 from methods.nn.policy import entropy, greedy, log_probabilities, sample, sample_with, taken
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import (
+    Depth,
+    PositiveShare,
+    Repeats,
+    Scale,
+    Share,
+    SomeWidths,
+    Start,
+    Steps,
+    StepSize,
+    Transitions,
+    Weight,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,23 +85,33 @@ class IPConfig:
     """
 
     parameters: Parameters
-    hidden: tuple[int, ...]
+    hidden: SomeWidths
     init: Init
-    rounds: int
-    learning_rate: float
-    critic_learning_rate: float
-    discount: float
-    tau: float
-    reward_scale: float
-    temperature: float
-    target_entropy: float
-    temperature_learning_rate: float
-    capacity: int
-    warm_up: int
-    update_every: int
-    updates: int
-    batch_size: int
+    rounds: Depth
+    learning_rate: StepSize
+    critic_learning_rate: StepSize
+    discount: Share
+    tau: PositiveShare
+    reward_scale: Scale
+    temperature: Weight
+    target_entropy: Share
+    temperature_learning_rate: Share
+    capacity: Transitions
+    warm_up: Start
+    update_every: Steps
+    updates: Repeats
+    batch_size: Transitions
     evaluation: Literal["mode", "sample"]
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        at_most(self, "warm_up", "capacity")
+        at_most(self, "batch_size", "capacity")
+        if self.target_entropy and not self.temperature:
+            raise ValueError(
+                f"target_entropy is {self.target_entropy}, temperature 0; what is adjusted by "
+                "factors has to start above 0"
+            )
 
 
 class IntentionPropagation(Method):

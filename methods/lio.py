@@ -42,11 +42,12 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Communication, Method, Rngs, State
+from methods.base import Communication, Method, Rngs, State, at_most
 from methods.learners.rollout import Rollout, Segment
 from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks
 from methods.nn.policy import entropy, greedy, sample, taken
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import Scale, Share, Steps, StepSize, Weight, Widths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,25 +79,29 @@ class LIOConfig:
     """
 
     parameters: Parameters
-    hidden: tuple[int, ...]
-    incentive_hidden: tuple[int, ...]
+    hidden: Widths
+    incentive_hidden: Widths
     init: Init
     incentive: Literal["edge", "positional"]
-    r_max: float
-    cost: float
-    learning_rate: float
-    incentive_learning_rate: float
-    critic_learning_rate: float
+    r_max: Weight
+    cost: Weight
+    learning_rate: StepSize
+    incentive_learning_rate: StepSize
+    critic_learning_rate: StepSize
     advantage: Literal["return", "critic"]
-    entropy: float
-    discount: float
-    reward_scale: float
-    epsilon: float
-    epsilon_min: float
-    epsilon_episodes: int
-    rollout: int
+    entropy: Weight
+    discount: Share
+    reward_scale: Scale
+    epsilon: Share
+    epsilon_min: Share
+    epsilon_episodes: Steps
+    rollout: Steps
     whole_episodes: bool
     evaluation: Literal["mode", "sample"]
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        at_most(self, "epsilon_min", "epsilon")
 
 
 Weights = dict[str, Tensor]

@@ -30,6 +30,17 @@ from methods.learners.rollout import Rollout, Segment, generalized_advantages
 from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks
 from methods.nn.policy import entropy, greedy, log_probabilities, sample, taken
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import (
+    PositiveShare,
+    Repeats,
+    Scale,
+    Share,
+    Steps,
+    StepSize,
+    Transitions,
+    Weight,
+    Widths,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +68,21 @@ class PPOConfig:
     """
 
     parameters: Parameters
-    hidden: tuple[int, ...]
+    hidden: Widths
     init: Init
     agent_id: bool
-    learning_rate: float
-    learning_rate_decay: float
-    discount: float
-    gae_decay: float
-    reward_scale: float
-    rollout: int
-    epochs: int
-    batch_size: int
-    clip: float
-    entropy_weight: float
+    learning_rate: StepSize
+    learning_rate_decay: PositiveShare
+    discount: Share
+    gae_decay: Share
+    reward_scale: Scale
+    rollout: Steps
+    epochs: Repeats
+    batch_size: Transitions
+    clip: PositiveShare
+    entropy_weight: Weight
     normalize_advantages: bool
-    max_gradient_norm: float
+    max_gradient_norm: Scale
     greedy: Literal["mode", "sample"]
 
 

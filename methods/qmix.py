@@ -21,7 +21,7 @@ Departures from the source, each with its reason:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from methods.learners.q_learning import QConfig, QLearner, Seen
 from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks
 from methods.nn.recurrent import GRU
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import Scale, Size, Steps, Units, Widths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +55,21 @@ class VDNConfig(QConfig):
 
     parameters: Parameters
     recurrent: bool
-    sequence_length: int
-    burn_in: int
+    sequence_length: Steps
+    burn_in: Annotated[int, Size(0, 1_000_000)]
     agent_id: bool
     last_action: bool
     optimizer: Literal["adam", "rmsprop"]
-    max_gradient_norm: float
+    max_gradient_norm: Scale
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        QConfig.__post_init__(self)  # super() is lost where slots make a new class
+        if self.recurrent and self.burn_in + self.sequence_length > self.capacity:
+            raise ValueError(
+                f"burn_in is {self.burn_in} and sequence_length {self.sequence_length}; with "
+                f"capacity = {self.capacity} replay never holds as many steps in a row"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +81,8 @@ class QMIXConfig(VDNConfig):
         hypernet_hidden: Hidden layers of the networks that make the mixer's weights [units].
     """
 
-    embed: int
-    hypernet_hidden: tuple[int, ...]
+    embed: Units
+    hypernet_hidden: Widths
 
 
 class VDN(QLearner):

@@ -154,5 +154,5 @@ def _option_model(scenario: str) -> type[BaseModel]:
     named = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
     fields: dict[str, Any] = {name: (hints.get(name, Any), ...) for name in named}
     passed_on: Literal["allow", "forbid"] = "allow" if len(named) < len(parameters) else "forbid"
-    config = ConfigDict(strict=True, extra=passed_on)
+    config = ConfigDict(strict=True, extra=passed_on, allow_inf_nan=False)
     return create_model("Options", __config__=config, **fields)

@@ -43,6 +43,7 @@ from methods.nn.nets import MLP, Init, Linear, agents_first
 from methods.nn.policy import entropy, greedy, log_probabilities, sample, sample_with, taken
 from methods.nn.recurrent import LSTM, Memory
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import Scale, Share, SomeWidths, Steps, StepSize, Weight
 
 SQUARE_DECAY, SQUARE_OFFSET = 0.99, 1e-5  # RMSprop, in every configuration of Chu et al.
 
@@ -61,21 +62,21 @@ class ActorCriticConfig:
         value_weight: Weight v of the critic's loss.
         max_gradient_norm: Longest joint gradient.
         reward_scale: Factor on rewards inside the learner; metrics are never scaled.
-        alpha: Spatial discount: weight of a reward per hop of distance.
+        alpha: Spatial discount: weight of a reward per hop of distance; 1 is the global sum.
         normalize: Whether weights of rewards add up to 1 for each agent.
         greedy: How the policy acts without exploration: its likeliest action, or a sample.
     """
 
-    hidden: tuple[int, ...]
+    hidden: SomeWidths
     init: Init
-    learning_rate: float
-    discount: float
-    rollout: int
-    entropy_weight: float
-    value_weight: float
-    max_gradient_norm: float
-    reward_scale: float
-    alpha: float
+    learning_rate: StepSize
+    discount: Share
+    rollout: Steps
+    entropy_weight: Weight
+    value_weight: Weight
+    max_gradient_norm: Scale
+    reward_scale: Scale
+    alpha: Share
     normalize: bool
     greedy: Literal["mode", "sample"]
 
@@ -88,19 +89,11 @@ class Held(NamedTuple):
 
 
 class RecurrentA2C(Method):
-    """Advantage actor-critic of all agents, once per segment.
-
-    Raises:
-        ValueError: ``alpha`` is negative, or ``rollout`` below 1.
-    """
+    """Advantage actor-critic of all agents, once per segment."""
 
     def __init__(
         self, spec: Spec, config: ActorCriticConfig, rngs: Rngs, network: "ActorCritic"
     ) -> None:
-        if config.alpha < 0:
-            raise ValueError(f"alpha is {config.alpha}; it is at least 0, and 1 for the global sum")
-        if config.rollout < 1:
-            raise ValueError(f"rollout is {config.rollout}; a segment has at least 1 step")
         self._spec, self._config, self._rngs = spec, config, rngs
         self._obs_scale = torch.from_numpy(spec.obs_scale)
         self._network = network

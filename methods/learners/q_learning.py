@@ -13,7 +13,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +21,24 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Method, Rngs, State
+from methods.base import Method, Rngs, State, at_most
 from methods.learners.replay import Replay
 from methods.nn.attention import Neighborhood, neighborhood
 from methods.nn.nets import Init, agents_first, soft_update
 from methods.nn.policy import epsilon_greedy, greedy
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import (
+    PositiveShare,
+    Repeats,
+    Scale,
+    Share,
+    Size,
+    Start,
+    Steps,
+    StepSize,
+    Transitions,
+    Widths,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,28 +71,41 @@ class QConfig:
         scale_obs: Whether networks see observations in the scenario's scale or as they are.
     """
 
-    hidden: tuple[int, ...]
+    hidden: Widths
     init: Init
-    learning_rate: float
-    learning_rate_decay: float
-    discount: float
-    tau: float
+    learning_rate: StepSize
+    learning_rate_decay: PositiveShare
+    discount: Share
+    tau: PositiveShare
     double: bool
-    reward_scale: float
-    epsilon: float
-    epsilon_decay: float
-    epsilon_min: float
-    capacity: int
-    warm_up: int
-    update_every: int
-    updates: int
-    sample_size: int
-    batch_size: int
-    epochs: int
+    reward_scale: Scale
+    epsilon: Share
+    epsilon_decay: PositiveShare
+    epsilon_min: Share
+    capacity: Transitions
+    warm_up: Start
+    update_every: Steps
+    updates: Repeats
+    sample_size: Transitions
+    batch_size: Transitions
+    epochs: Repeats
     greedy_network: Literal["online", "target"]
-    patience: int = 0
-    holdout: float = 0.0
+    patience: Annotated[int, Size(0, 10_000)] = 0
+    holdout: Share = 0.0
     scale_obs: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        at_most(self, "epsilon_min", "epsilon")
+        at_most(self, "warm_up", "capacity")
+        at_most(self, "sample_size", "capacity")
+        at_most(self, "batch_size", "sample_size")
+        held_out = round(self.holdout * self.sample_size)
+        if bool(self.patience) != bool(held_out) or held_out == self.sample_size:
+            raise ValueError(
+                f"patience is {self.patience} and holdout {self.holdout}, {held_out} transitions of "
+                f"sample_size = {self.sample_size}; with patience a part is held out, else nothing"
+            )
 
 
 class Seen(NamedTuple):

@@ -5,13 +5,16 @@ Per layer and head m: ``alpha_ij = softmax_{j in N_i}(q_i . k_j / sqrt(d))``, an
 the authors' code. N_i contains i; others are masked out before the softmax.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from methods.nn.nets import MLP, Init, Linear, agents_first
+from scenarios.ranges import Size
+
+Heads: TypeAlias = Annotated[int, Size(1, 64)]
 
 
 class GraphAttention(nn.Module):

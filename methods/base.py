@@ -14,6 +14,8 @@ from scenarios.base import Actions, Spec, Timestep
 
 State: TypeAlias = dict[str, Any]
 
+FLOAT_BYTES = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rngs:
@@ -138,6 +140,19 @@ class Method(ABC):
     @abstractmethod
     def communication(self) -> Communication:
         """What goes over an edge."""
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Estimate what a run holds at its peak, the libraries not counted [bytes].
+
+        For planning: within a factor of two, and without building anything.
+
+        Args:
+            spec: Sizes of the scenario.
+            config: Hyperparameters.
+            steps: Environment steps of the training, at most.
+        """
+        return 0.0
 
     @classmethod
     def unsuitable(cls, spec: Spec, config: Any) -> str | None:

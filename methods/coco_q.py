@@ -79,6 +79,12 @@ class CocoQ(Method):
             return None
         return f"Coco-Q plays games of two agents; this scenario has {spec.n_agents}"
 
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Count a table of everything that could be seen, at every step something new."""
+        key = 2 * spec.n_features * spec.obs_dtype.itemsize
+        return steps * (key + 24.0 * spec.n_actions**2 + 500)
+
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
         """Return, per player and action, the best mean of both values with an allowed reply."""
         mean = self._allowed_sum(ts) / 2

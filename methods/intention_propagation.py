@@ -28,7 +28,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -36,11 +36,20 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Communication, Method, Rngs, State, at_most
+from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State, at_most
 from methods.learners.q_learning import td_target
-from methods.learners.replay import Replay
+from methods.learners.replay import Replay, transition_bytes
 from methods.nn.attention import Neighborhood, neighborhood
-from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks, soft_update
+from methods.nn.nets import (
+    MLP,
+    Init,
+    Linear,
+    Parameters,
+    agents_first,
+    n_networks,
+    n_weights,
+    soft_update,
+)
 from methods.nn.policy import entropy, greedy, log_probabilities, sample, sample_with, taken
 from scenarios.base import Actions, Spec, Timestep
 from scenarios.ranges import (
@@ -142,6 +151,20 @@ class IntentionPropagation(Method):
         self._replay = Replay(config.capacity, spec)
         self.temperature = config.temperature
         self._steps = 0
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Count replay, the weights, and what critics make of each action of each neighbor."""
+        c, n, units = config, spec.n_agents, config.hidden[-1]
+        widths = (spec.n_features, *c.hidden, *[units] * 4, spec.n_actions)
+        weights = 2 * n_weights(n_networks(c.parameters, n), widths)
+        heard = spec.n_actions * units * (4 + 2 * spec.n_neighbors)
+        floats = n * (4 * sum(widths) + c.rounds * 3 * units + heard) + n * n * (
+            4 + spec.n_neighbors
+        )
+        stored = min(c.capacity, steps) + 2 * c.batch_size
+        passing = c.batch_size * floats
+        return stored * transition_bytes(spec) + FLOAT_BYTES * (5 * weights + passing)
 
     @torch.no_grad()
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:

@@ -37,8 +37,9 @@ from annotated_types import Interval
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
-from methods.base import Communication, Rngs, State, at_most
-from methods.learners.q_learning import QConfig, QLearner, Seen, rows_of
+from methods.base import FLOAT_BYTES, Communication, Rngs, State, at_most
+from methods.learners.q_learning import COPIES, QConfig, QLearner, Seen, rows_of
+from methods.learners.replay import transition_bytes
 from methods.learners.sharing import (
     OrnsteinUhlenbeck,
     even_shares,
@@ -47,7 +48,7 @@ from methods.learners.sharing import (
     share_matrix,
     share_rewards,
 )
-from methods.nn.attention import GraphNetwork, Heads
+from methods.nn.attention import GraphNetwork, Heads, n_graph_floats, n_graph_weights
 from methods.nn.nets import Parameters, n_networks, soft_update
 from scenarios.base import Actions, Spec, Timestep
 from scenarios.ranges import (
@@ -116,6 +117,22 @@ class FixedLToS(QLearner):
         )
         share_out = (spec.n_agents, spec.n_neighbors + 1)
         super().__init__(spec, config, rngs, network, extra={"share": share_out})
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Count those of the graph network, and the shares."""
+        c, n = config, spec.n_agents
+        weights = n_graph_weights(
+            n_networks(c.parameters, n),
+            spec.n_features + spec.n_neighbors + 2,
+            c.hidden,
+            c.layers,
+            c.heads,
+            c.head_size,
+            spec.n_actions,
+        )
+        graph = n_graph_floats(n, c.layers, c.heads, c.head_size)
+        return weights, super().sizes(spec, config)[1] + graph + 2 * n * n
 
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i(o, .; w_in_i): DGN on observations and received shares."""
@@ -252,6 +269,26 @@ class LToS(FixedLToS):
         )
         self._walk = OrnsteinUhlenbeck(config.share_noise_sigma)
         self._share = torch.zeros(1, spec.n_agents, spec.n_neighbors + 1)
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Add the high level's network, the sample it draws, and a minibatch on its way."""
+        c, n = config, spec.n_agents
+        weights = n_graph_weights(
+            n_networks(c.parameters, n),
+            spec.n_features,
+            c.high_level_hidden,
+            c.high_level_layers,
+            c.heads,
+            c.head_size,
+            spec.n_neighbors + 1,
+        )
+        floats = cls.sizes(spec, c)[1] + n * sum(c.high_level_hidden)
+        floats += n_graph_floats(n, c.high_level_layers, c.heads, c.head_size)
+        drawn = 2 * c.high_level_sample_size * transition_bytes(spec)
+        passing = COPIES * c.high_level_batch_size * floats
+        own = drawn + FLOAT_BYTES * (5 * weights + passing)
+        return super().memory_bytes(spec, c, steps) + own
 
     def shares(
         self, phi: nn.Module, seen: Seen, noise: Tensor | None = None

@@ -31,7 +31,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from methods.base import Communication, Rngs
 from methods.learners.q_learning import QConfig, QLearner, Seen
-from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks
+from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks, n_weights
 from methods.nn.recurrent import GRU
 from scenarios.base import Actions, Spec, Timestep
 from scenarios.ranges import Scale, Size, Steps, Units, Widths
@@ -119,6 +119,17 @@ class VDN(QLearner):
                 network.parameters(), config.learning_rate, alpha=0.99, eps=1e-5, foreach=True
             )
         self._nothing = np.full(spec.n_agents, -1)  # what was done before the first action
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Count those of the agents, in all steps of a run."""
+        c, n = config, spec.n_agents
+        n_in = spec.n_features + c.agent_id * n + c.last_action * spec.n_actions
+        widths = (n_in, *c.hidden, spec.n_actions)
+        gates = 8 * widths[-2] if c.recurrent else 0  # of a GRU, with what they are made of
+        weights = n_weights(n_networks(c.parameters, n), widths) + gates * widths[-2]
+        length = c.burn_in + c.sequence_length if c.recurrent else 1
+        return weights, length * n * (sum(widths) + gates)
 
     def mixer(self, spec: Spec, config: Any, generator: torch.Generator) -> nn.Module:
         """Return what makes the team's value of the agents'."""
@@ -227,6 +238,17 @@ class QMIX(VDN):
     title: ClassVar[str] = "QMIX"
     description: ClassVar[str] = "Q-learning of one team value, a monotonic mix of the agents' own"
     version: ClassVar[str] = "1"
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Add those of the mixer."""
+        c, n_state = config, spec.n_agents * spec.n_features
+        weights, floats = super().sizes(spec, c)
+        made = (spec.n_agents + 1) * c.embed
+        hyper = n_weights(1, (n_state, *c.hypernet_hidden, made)) + n_state * 2 * c.embed
+        length = c.burn_in + c.sequence_length if c.recurrent else 1
+        mixed = 2 * made + 2 * sum(c.hypernet_hidden)
+        return weights + hyper, floats + length * mixed
 
     def mixer(self, spec: Spec, config: Any, generator: torch.Generator) -> nn.Module:
         """Return the mixer that hypernetworks parameterize."""

@@ -27,7 +27,7 @@ episode. RMSprop is torch's, whose offset stands outside the root and whose aver
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -35,11 +35,12 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Method, Rngs, State
+from methods.base import FLOAT_BYTES, Method, Rngs, State
+from methods.learners.replay import transition_bytes
 from methods.learners.rewards import hop_distances, spatial
 from methods.learners.rollout import Rollout, Segment, n_step_returns
 from methods.nn.attention import neighborhood
-from methods.nn.nets import MLP, Init, Linear, agents_first
+from methods.nn.nets import MLP, Init, Linear, agents_first, n_weights
 from methods.nn.policy import entropy, greedy, log_probabilities, sample, sample_with, taken
 from methods.nn.recurrent import LSTM, Memory
 from scenarios.base import Actions, Spec, Timestep
@@ -116,6 +117,17 @@ class RecurrentA2C(Method):
         )
         self._last_slots: tuple[Tensor, Tensor] | None = None
         self._last_graph: tuple[np.ndarray, np.ndarray] | None = None
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Count a segment with everything on its way back through time, and the weights."""
+        c, n, k, units = config, spec.n_agents, spec.n_neighbors, config.hidden[-1]
+        heard = spec.n_features + units + spec.n_actions
+        weights = n_weights(n, (spec.n_features + k * heard, *c.hidden)) + 12 * n * units**2
+        listed = n * n * k  # slots, one-hot
+        step = n * (spec.n_features + k * heard + sum(c.hidden) + 20 * units) + listed
+        rows = 3 * c.rollout * transition_bytes(spec)
+        return rows + FLOAT_BYTES * (4 * weights + 2 * c.rollout * step)
 
     @torch.no_grad()
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:

@@ -89,6 +89,11 @@ class MLP(nn.Module):
         return x
 
 
+def n_weights(n_networks: int, sizes: tuple[int, ...]) -> int:
+    """Return how many numbers a stack of MLPs of these sizes has, without making it."""
+    return n_networks * sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
+
+
 def n_networks(parameters: Parameters, n_agents: int) -> int:
     """Return how many networks a stack holds: one per agent, or one that all share."""
     return 1 if parameters == "shared" else n_agents

@@ -114,7 +114,6 @@ class IPConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that do not go together."""
-        at_most(self, "warm_up", "capacity")
         at_most(self, "batch_size", "capacity")
         if self.target_entropy and not self.temperature:
             raise ValueError(

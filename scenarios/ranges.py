@@ -27,8 +27,8 @@ Scale: TypeAlias = Annotated[float, Interval(ge=1e-9, le=1e9)]
 Weight: TypeAlias = Annotated[float, Interval(ge=0, le=1000)]
 """How much a term counts beside others; 0 leaves it out."""
 
-StepSize: TypeAlias = Annotated[float, Interval(ge=1e-12, le=10)]
-"""Of an optimizer, its learning rate."""
+StepSize: TypeAlias = Annotated[float, Interval(ge=0, le=10)]
+"""Of an optimizer, its learning rate; 0 is a control that learns nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Size:
         """Check it after the type; the factor comes with the context of the validation."""
 
         def check(value: Any, info: Any) -> Any:
-            return self._checked(value, (info.context or {}).get("size_factor", 1))
+            return self._checked(value, float((info.context or {}).get("size_factor", 1)))
 
         return core_schema.with_info_after_validator_function(check, handler(source))
 

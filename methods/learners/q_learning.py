@@ -99,7 +99,6 @@ class QConfig:
     def __post_init__(self) -> None:
         """Refuse values that do not go together."""
         at_most(self, "epsilon_min", "epsilon")
-        at_most(self, "warm_up", "capacity")
         at_most(self, "sample_size", "capacity")
         at_most(self, "batch_size", "sample_size")
         held_out = round(self.holdout * self.sample_size)

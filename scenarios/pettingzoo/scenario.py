@@ -53,7 +53,7 @@ class PettingZooScenario:
     def __init__(
         self,
         *,
-        module: Annotated[str, StringConstraints(pattern=r"^[^\W\d][\w.]{0,200}$")],
+        module: Annotated[str, StringConstraints(min_length=1, max_length=200)],
         max_steps: Annotated[int, Size(1, 100_000)],
         graph: Literal["complete", "empty"] = "complete",
         **env_options: Any,

@@ -285,7 +285,7 @@ def _check_products(
             f"decision_s is {decision_s}, max_steps {max_steps}; an episode of {horizon_s} s is "
             f"longer than a day, {LONGEST_S} s"
         )
-    vehicles = sum(rates) * horizon_s / len(rates)
+    vehicles = sum(rates) * horizon_s / max(len(rates), 1)
     if vehicles > MOST_VEHICLES:
         raise ValueError(
             f"rates are {rates}; in {horizon_s} s (decision_s times max_steps) that is "

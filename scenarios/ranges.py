@@ -5,12 +5,14 @@ A field of a method's Config and an option of a scenario say in their type what 
 harness checks it while planning; classes that are built directly trust their caller.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from functools import cache
+from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
 
 from annotated_types import Interval, Len
-from pydantic import GetCoreSchemaHandler, StringConstraints
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints, create_model
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 SIZE_FACTOR_HINT = "`size_factor = 10` in its [[sweep]] raises the limits of sizes tenfold"
@@ -100,3 +102,24 @@ Agents: TypeAlias = Annotated[int, Size(1, 10_000)]
 
 FilePath: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 """Where a file is."""
+
+
+@cache
+def option_model(build: Callable[..., Any]) -> type[BaseModel]:
+    """Return a pydantic model of a scenario's options, strict about types and ranges.
+
+    Args:
+        build: The scenario, or a function that makes it. What it passes on with ``**`` is not
+            checked.
+    """
+    function: Any = build.__init__ if inspect.isclass(build) else build
+    hints = get_type_hints(function, include_extras=True)
+    parameters = inspect.signature(build).parameters.values()
+    fields: dict[str, Any] = {
+        p.name: (hints.get(p.name, Any), ... if p.default is p.empty else p.default)
+        for p in parameters
+        if p.kind is not p.VAR_KEYWORD
+    }
+    passed_on: Literal["allow", "forbid"] = "allow" if len(fields) < len(parameters) else "forbid"
+    config = ConfigDict(strict=True, extra=passed_on, allow_inf_nan=False)
+    return create_model("Options", __config__=config, **fields)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import scenario as tasks
 from harness.config.grid import load_grid, shipped_grids
 from harness.errors import ConfigurationError
 from methods import METHODS
@@ -140,9 +139,6 @@ def test_a_method_beyond_its_capabilities_is_refused_while_planning(
     write, monkeypatch, method, n_agents, reason
 ):
     monkeypatch.setattr("harness.config.scenario.SCENARIOS", {"prisoner": Line})
-    monkeypatch.setattr(
-        tasks, "_option_model", tasks._option_model.__wrapped__
-    )  # no cached options
 
     (cell,) = load_grid(
         write(sweep(methods=f'["{method}"]', options__n_agents=str(n_agents)))

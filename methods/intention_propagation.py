@@ -384,14 +384,15 @@ class NeighborhoodCritic(nn.Module):
         change = (said - said_now.unsqueeze(2)).flatten(0, 1)  # [agents * batch, actions, units]
         rows = around.who * batch + torch.arange(batch)[:, None, None]  # [batch, agents, slots]
         heard = change.index_select(0, rows.transpose(0, 1).flatten())  # agents first, unlike [..]
-        heard = heard.view(agents, batch, -1, n_actions, units)
+        slots = around.who.shape[2]  # there may be none, where -1 cannot say so
+        heard = heard.view(agents, batch, slots, n_actions, units)
         heard = heard.mul_(around.present.transpose(0, 1)[..., None, None]).flatten(2, 3)
         heard = heard.add_(pooled(said_now, graph).unsqueeze(2))
-        heard = self.heard(heard.flatten(1, 2)).view(agents, batch, -1, units)
+        heard = self.heard(heard.flatten(1, 2)).view(agents, batch, slots * n_actions, units)
         heard = heard.add_(own.unsqueeze(2)).relu_()  # in place: the largest tensors here by far
-        q = self.head(heard.flatten(1, 2)).view(agents, batch, -1, n_actions)
+        q = self.head(heard.flatten(1, 2)).view(agents, batch, slots * n_actions, n_actions)
         played = action.T[:, :, None, None].expand(*q.shape[:3], 1)
-        return q.gather(3, played).view(agents, batch, -1, n_actions).transpose(0, 1)
+        return q.gather(3, played).view(agents, batch, slots, n_actions).transpose(0, 1)
 
 
 def others(around: Neighborhood) -> Float[Tensor, "graphs agents agents"]:

@@ -14,6 +14,8 @@ from scenarios.base import Actions, Spec, Timestep
 
 State: TypeAlias = dict[str, Any]
 
+FLOAT_BYTES = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rngs:
@@ -140,9 +142,32 @@ class Method(ABC):
         """What goes over an edge."""
 
     @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Estimate what a run holds at its peak, the libraries not counted [bytes].
+
+        For planning: within a factor of two, and without building anything.
+
+        Args:
+            spec: Sizes of the scenario.
+            config: Hyperparameters.
+            steps: Environment steps of the training, at most.
+        """
+        return 0.0
+
+    @classmethod
     def unsuitable(cls, spec: Spec, config: Any) -> str | None:
         """Say why the method cannot play a scenario of these sizes; None when it can."""
         return None
+
+
+def at_most(config: Any, low: str, high: str) -> None:
+    """Refuse a Config in which one field is above another.
+
+    Raises:
+        ValueError: It is; the message names both.
+    """
+    if getattr(config, low) > getattr(config, high):
+        raise ValueError(f"{low} is {getattr(config, low)}, above {high} = {getattr(config, high)}")
 
 
 def generator_state(rng: np.random.Generator) -> str:

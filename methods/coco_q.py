@@ -23,8 +23,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
-from methods.base import Communication, Method, Rngs, State
+from methods.base import Communication, Method, Rngs, State, at_most
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import PositiveShare, Share, Weight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +41,16 @@ class CocoQConfig:
         epsilon_min: Least epsilon.
     """
 
-    step_size: float
-    step_size_decay: float
-    discount: float
-    epsilon: float
-    epsilon_decay: float
-    epsilon_min: float
+    step_size: PositiveShare
+    step_size_decay: Weight
+    discount: Share
+    epsilon: Share
+    epsilon_decay: PositiveShare
+    epsilon_min: Share
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        at_most(self, "epsilon_min", "epsilon")
 
 
 class CocoQ(Method):
@@ -73,6 +78,12 @@ class CocoQ(Method):
         if spec.n_agents == 2:
             return None
         return f"Coco-Q plays games of two agents; this scenario has {spec.n_agents}"
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Count a table of everything that could be seen, at every step something new."""
+        key = 2 * spec.n_features * spec.obs_dtype.itemsize
+        return steps * (key + 24.0 * spec.n_actions**2 + 500)
 
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
         """Return, per player and action, the best mean of both values with an allowed reply."""

@@ -16,7 +16,7 @@ Departures from the source, each with its reason:
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from methods.base import Communication, Rngs
 from methods.learners.q_learning import QConfig, QLearner, Seen
 from methods.learners.rewards import InequityAversion, InequityConfig, TeamReward
-from methods.nn.attention import GraphNetwork
+from methods.nn.attention import GraphNetwork, Heads, n_graph_floats, n_graph_weights
 from methods.nn.nets import Parameters, n_networks
 from scenarios.base import Spec
+from scenarios.ranges import Depth, SomeWidths, Units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class DGNConfig(QConfig):
     """Hyperparameters on top of those of every Q-learner.
 
     Attributes:
+        hidden: As there; the last width is that of the features.
         parameters: One network for all agents, or one per agent.
         layers: Graph convolutions: an agent sees as many hops far.
         heads: Attention heads per convolution.
@@ -41,10 +43,11 @@ class DGNConfig(QConfig):
         skip: Whether the Q head sees the features of every depth or of the last only.
     """
 
+    hidden: SomeWidths
     parameters: Parameters
-    layers: int
-    heads: int
-    head_size: int
+    layers: Depth
+    heads: Heads
+    head_size: Units
     skip: bool
 
 
@@ -72,6 +75,22 @@ class DGN(QLearner):
             init=config.init,
         )
         super().__init__(spec, config, rngs, network)
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Count those of the graph network."""
+        c, n = config, spec.n_agents
+        weights = n_graph_weights(
+            n_networks(c.parameters, n),
+            spec.n_features,
+            c.hidden,
+            c.layers,
+            c.heads,
+            c.head_size,
+            spec.n_actions,
+        )
+        graph = n_graph_floats(n, c.layers, c.heads, c.head_size)
+        return weights, super().sizes(spec, config)[1] + graph
 
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i of each agent from what it and its neighborhood observe."""

@@ -13,7 +13,7 @@ Departures from the source, each with its reason:
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from methods.base import Communication, Rngs
 from methods.learners.q_learning import QConfig, QLearner, Seen
 from methods.learners.rewards import InequityAversion, InequityConfig, TeamReward
-from methods.nn.nets import MLP, Parameters, agents_first, n_networks
+from methods.nn.nets import MLP, Parameters, agents_first, n_networks, n_weights
 from scenarios.base import Spec
 
 
@@ -49,6 +49,13 @@ class DQN(QLearner):
         sizes = (spec.n_features, *config.hidden, spec.n_actions)
         stack = n_networks(config.parameters, spec.n_agents)
         super().__init__(spec, config, rngs, MLP(stack, sizes, rngs.init, config.init))
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Count those of the network."""
+        widths = (spec.n_features, *config.hidden, spec.n_actions)
+        stack = n_networks(config.parameters, spec.n_agents)
+        return n_weights(stack, widths), super().sizes(spec, config)[1]
 
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i(o_i, .), each agent from its own observation."""

@@ -28,7 +28,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -36,13 +36,35 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Communication, Method, Rngs, State
+from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State, at_most
 from methods.learners.q_learning import td_target
-from methods.learners.replay import Replay
+from methods.learners.replay import Replay, transition_bytes
 from methods.nn.attention import Neighborhood, neighborhood
-from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks, soft_update
+from methods.nn.nets import (
+    MLP,
+    Init,
+    Linear,
+    Parameters,
+    agents_first,
+    n_networks,
+    n_weights,
+    soft_update,
+)
 from methods.nn.policy import entropy, greedy, log_probabilities, sample, sample_with, taken
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import (
+    Depth,
+    PositiveShare,
+    Repeats,
+    Scale,
+    Share,
+    SomeWidths,
+    Start,
+    Steps,
+    StepSize,
+    Transitions,
+    Weight,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,23 +94,32 @@ class IPConfig:
     """
 
     parameters: Parameters
-    hidden: tuple[int, ...]
+    hidden: SomeWidths
     init: Init
-    rounds: int
-    learning_rate: float
-    critic_learning_rate: float
-    discount: float
-    tau: float
-    reward_scale: float
-    temperature: float
-    target_entropy: float
-    temperature_learning_rate: float
-    capacity: int
-    warm_up: int
-    update_every: int
-    updates: int
-    batch_size: int
+    rounds: Depth
+    learning_rate: StepSize
+    critic_learning_rate: StepSize
+    discount: Share
+    tau: PositiveShare
+    reward_scale: Scale
+    temperature: Weight
+    target_entropy: Share
+    temperature_learning_rate: Share
+    capacity: Transitions
+    warm_up: Start
+    update_every: Steps
+    updates: Repeats
+    batch_size: Transitions
     evaluation: Literal["mode", "sample"]
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        at_most(self, "batch_size", "capacity")
+        if self.target_entropy and not self.temperature:
+            raise ValueError(
+                f"target_entropy is {self.target_entropy}, temperature 0; what is adjusted by "
+                "factors has to start above 0"
+            )
 
 
 class IntentionPropagation(Method):
@@ -119,6 +150,20 @@ class IntentionPropagation(Method):
         self._replay = Replay(config.capacity, spec)
         self.temperature = config.temperature
         self._steps = 0
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Count replay, the weights, and what critics make of each action of each neighbor."""
+        c, n, units = config, spec.n_agents, config.hidden[-1]
+        widths = (spec.n_features, *c.hidden, *[units] * 4, spec.n_actions)
+        weights = 2 * n_weights(n_networks(c.parameters, n), widths)
+        heard = spec.n_actions * units * (4 + 2 * spec.n_neighbors)
+        floats = n * (4 * sum(widths) + c.rounds * 3 * units + heard) + n * n * (
+            4 + spec.n_neighbors
+        )
+        stored = min(c.capacity, steps) + 2 * c.batch_size
+        passing = c.batch_size * floats
+        return stored * transition_bytes(spec) + FLOAT_BYTES * (5 * weights + passing)
 
     @torch.no_grad()
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
@@ -339,14 +384,15 @@ class NeighborhoodCritic(nn.Module):
         change = (said - said_now.unsqueeze(2)).flatten(0, 1)  # [agents * batch, actions, units]
         rows = around.who * batch + torch.arange(batch)[:, None, None]  # [batch, agents, slots]
         heard = change.index_select(0, rows.transpose(0, 1).flatten())  # agents first, unlike [..]
-        heard = heard.view(agents, batch, -1, n_actions, units)
+        slots = around.who.shape[2]  # there may be none, where -1 cannot say so
+        heard = heard.view(agents, batch, slots, n_actions, units)
         heard = heard.mul_(around.present.transpose(0, 1)[..., None, None]).flatten(2, 3)
         heard = heard.add_(pooled(said_now, graph).unsqueeze(2))
-        heard = self.heard(heard.flatten(1, 2)).view(agents, batch, -1, units)
+        heard = self.heard(heard.flatten(1, 2)).view(agents, batch, slots * n_actions, units)
         heard = heard.add_(own.unsqueeze(2)).relu_()  # in place: the largest tensors here by far
-        q = self.head(heard.flatten(1, 2)).view(agents, batch, -1, n_actions)
+        q = self.head(heard.flatten(1, 2)).view(agents, batch, slots * n_actions, n_actions)
         played = action.T[:, :, None, None].expand(*q.shape[:3], 1)
-        return q.gather(3, played).view(agents, batch, -1, n_actions).transpose(0, 1)
+        return q.gather(3, played).view(agents, batch, slots, n_actions).transpose(0, 1)
 
 
 def others(around: Neighborhood) -> Float[Tensor, "graphs agents agents"]:

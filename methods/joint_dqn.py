@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from methods.base import Communication, Rngs
 from methods.learners.q_learning import QConfig, QLearner, Seen
-from methods.nn.nets import MLP, agents_first
+from methods.nn.nets import MLP, agents_first, n_weights
 from scenarios.base import Actions, Spec, Timestep
 
 MAX_JOINT_ACTIONS = 1000  # outputs of the network; beyond, few of them are ever tried
@@ -45,15 +45,7 @@ class JointDQN(QLearner):
     def __init__(self, spec: Spec, config: JointDQNConfig, rngs: Rngs) -> None:
         self._agents = spec
         self.hops = spec.n_agents - 1
-        joint = Spec(
-            n_agents=1,
-            n_actions=spec.n_actions**spec.n_agents,
-            n_neighbors=0,
-            n_features=spec.n_agents * spec.n_features,
-            obs_dtype=spec.obs_dtype,
-            obs_scale=np.tile(spec.obs_scale, spec.n_agents),
-            max_steps=spec.max_steps,
-        )
+        joint = joint_spec(spec)
         sizes = (joint.n_features, *config.hidden, joint.n_actions)
         super().__init__(joint, config, rngs, MLP(1, sizes, rngs.init, config.init))
 
@@ -67,6 +59,17 @@ class JointDQN(QLearner):
             f"JointDQN has {spec.n_actions}^{spec.n_agents} joint actions here; "
             f"at most {MAX_JOINT_ACTIONS}"
         )
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Count as of one agent."""
+        return super().memory_bytes(joint_spec(spec), config, steps)
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Count those of the network, of the joint scenario."""
+        widths = (spec.n_features, *config.hidden, spec.n_actions)
+        return n_weights(1, widths), super().sizes(spec, config)[1]
 
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
         """Compute the value of every joint action; the one agent is the controller."""
@@ -112,3 +115,16 @@ class JointDQN(QLearner):
         """Not over the graph: every observation goes to the controller."""
         floats = float(self._agents.n_features)
         return Communication(execution=floats, training=floats + 1.0)
+
+
+def joint_spec(spec: Spec) -> Spec:
+    """Return the sizes of a scenario as the controller sees it."""
+    return Spec(
+        n_agents=1,
+        n_actions=spec.n_actions**spec.n_agents,
+        n_neighbors=0,
+        n_features=spec.n_agents * spec.n_features,
+        obs_dtype=spec.obs_dtype,
+        obs_scale=np.tile(spec.obs_scale, spec.n_agents),
+        max_steps=spec.max_steps,
+    )

@@ -33,7 +33,7 @@ Departures from the source, each with its reason:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -42,11 +42,13 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Communication, Method, Rngs, State
+from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State, at_most
+from methods.learners.replay import transition_bytes
 from methods.learners.rollout import Rollout, Segment
-from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks
+from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks, n_weights
 from methods.nn.policy import entropy, greedy, sample, taken
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import Scale, Share, Steps, StepSize, Weight, Widths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,25 +80,29 @@ class LIOConfig:
     """
 
     parameters: Parameters
-    hidden: tuple[int, ...]
-    incentive_hidden: tuple[int, ...]
+    hidden: Widths
+    incentive_hidden: Widths
     init: Init
     incentive: Literal["edge", "positional"]
-    r_max: float
-    cost: float
-    learning_rate: float
-    incentive_learning_rate: float
-    critic_learning_rate: float
+    r_max: Weight
+    cost: Weight
+    learning_rate: StepSize
+    incentive_learning_rate: StepSize
+    critic_learning_rate: StepSize
     advantage: Literal["return", "critic"]
-    entropy: float
-    discount: float
-    reward_scale: float
-    epsilon: float
-    epsilon_min: float
-    epsilon_episodes: int
-    rollout: int
+    entropy: Weight
+    discount: Share
+    reward_scale: Scale
+    epsilon: Share
+    epsilon_min: Share
+    epsilon_episodes: Steps
+    rollout: Steps
     whole_episodes: bool
     evaluation: Literal["mode", "sample"]
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        at_most(self, "epsilon_min", "epsilon")
 
 
 Weights = dict[str, Tensor]
@@ -131,12 +137,29 @@ class LIO(Method):
         self._critic_optimizer = torch.optim.Adam(
             self._critic.parameters(), lr=config.critic_learning_rate, fused=True
         )
-        longest = config.rollout + spec.max_steps * config.whole_episodes
-        self._rollout = Rollout(longest, spec)
+        self._rollout = Rollout(self._longest(spec, config), spec)
         self._first: State = {}  # tau, while tau' is played
         self._before: Weights = {}  # theta, while the policy holds theta'
         self._episodes = 0
         self._epsilon = config.epsilon  # of the current pair of rollouts
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Count two rollouts, and what givers make of everybody's policy at every step."""
+        c, n, longest = config, spec.n_agents, cls._longest(spec, config)
+        widths = (spec.n_features, *c.hidden, spec.n_actions)
+        given = (2 * spec.n_features + spec.n_actions, *c.incentive_hidden, 1)
+        weights = 2 * n_weights(1, widths) + n_weights(1, given)
+        givers = n * n * 3 * (sum(widths[1:]) + 2)  # per step: every giver's gradient of everybody
+        edges = n * spec.n_neighbors * 3 * sum(given)
+        floats = longest * (givers + edges + 4 * n * sum(widths) + 4 * longest)
+        stack = n_networks(c.parameters, n)
+        rows = 6 * longest * transition_bytes(spec)
+        return rows + FLOAT_BYTES * (5 * stack * weights + floats)
+
+    @staticmethod
+    def _longest(spec: Spec, config: LIOConfig) -> int:
+        return config.rollout + spec.max_steps * config.whole_episodes
 
     @torch.no_grad()
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:

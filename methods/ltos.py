@@ -29,15 +29,17 @@ Departures from the source, each with its reason:
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
-from methods.base import Communication, Rngs, State
-from methods.learners.q_learning import QConfig, QLearner, Seen, rows_of
+from methods.base import FLOAT_BYTES, Communication, Rngs, State, at_most
+from methods.learners.q_learning import COPIES, QConfig, QLearner, Seen, rows_of
+from methods.learners.replay import transition_bytes
 from methods.learners.sharing import (
     OrnsteinUhlenbeck,
     even_shares,
@@ -46,9 +48,21 @@ from methods.learners.sharing import (
     share_matrix,
     share_rewards,
 )
-from methods.nn.attention import GraphNetwork
+from methods.nn.attention import GraphNetwork, Heads, n_graph_floats, n_graph_weights
 from methods.nn.nets import Parameters, n_networks, soft_update
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import (
+    Depth,
+    Repeats,
+    Share,
+    SomeWidths,
+    Start,
+    Steps,
+    StepSize,
+    Transitions,
+    Units,
+    Weight,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +70,7 @@ class FixedLToSConfig(QConfig):
     """Hyperparameters of the low level, and the share an agent keeps.
 
     Attributes:
+        hidden: As there; the last width is that of the features.
         parameters: One network per level for all agents, or one per agent.
         layers: Graph convolutions of the low level.
         heads: Attention heads per convolution.
@@ -65,12 +80,13 @@ class FixedLToSConfig(QConfig):
             rest is split evenly among its neighbors.
     """
 
+    hidden: SomeWidths
     parameters: Parameters
-    layers: int
-    heads: int
-    head_size: int
+    layers: Depth
+    heads: Heads
+    head_size: Units
     skip: bool
-    selfishness: float
+    selfishness: Share
 
 
 class FixedLToS(QLearner):
@@ -83,8 +99,6 @@ class FixedLToS(QLearner):
     reward_view: ClassVar[str] = "shared in fixed parts"
 
     def __init__(self, spec: Spec, config: FixedLToSConfig, rngs: Rngs) -> None:
-        if not 0 <= config.selfishness <= 1:
-            raise ValueError(f"selfishness is {config.selfishness}; a share lies in [0, 1]")
         self.hops = config.layers
         self._selfishness = config.selfishness
         self._low_level_floats = float(config.layers * config.hidden[-1])
@@ -103,6 +117,22 @@ class FixedLToS(QLearner):
         )
         share_out = (spec.n_agents, spec.n_neighbors + 1)
         super().__init__(spec, config, rngs, network, extra={"share": share_out})
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Count those of the graph network, and the shares."""
+        c, n = config, spec.n_agents
+        weights = n_graph_weights(
+            n_networks(c.parameters, n),
+            spec.n_features + spec.n_neighbors + 2,
+            c.hidden,
+            c.layers,
+            c.heads,
+            c.head_size,
+            spec.n_actions,
+        )
+        graph = n_graph_floats(n, c.layers, c.heads, c.head_size)
+        return weights, super().sizes(spec, config)[1] + graph + 2 * n * n
 
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i(o, .; w_in_i): DGN on observations and received shares."""
@@ -155,6 +185,7 @@ class LToSConfig(FixedLToSConfig):
     """Hyperparameters of both levels.
 
     Attributes:
+        selfishness: Share an agent keeps at first; 0 and 1 leave no gradient to learn from.
         share_interval: Steps for which shares are held, M, "action interval" [steps].
         target_share: Shares in the TD target: ``fresh`` from the target high level, or ``held``.
         high_level_hidden: Width of each hidden layer of the high level [units].
@@ -175,24 +206,31 @@ class LToSConfig(FixedLToSConfig):
         share_noise_decays: Whether the noise is multiplied by the low level's epsilon.
     """
 
-    share_interval: int
+    selfishness: Annotated[float, Interval(ge=1e-6, le=1 - 1e-6)]
+    share_interval: Steps
     target_share: Literal["fresh", "held"]
-    high_level_hidden: tuple[int, ...]
-    high_level_layers: int
-    high_level_head_scale: float
+    high_level_hidden: SomeWidths
+    high_level_layers: Depth
+    high_level_head_scale: Weight
     high_level_optimizer: Literal["sgd", "adam"]
-    high_level_learning_rate: float
+    high_level_learning_rate: StepSize
     high_level_objective: Literal["sum", "mean"]
-    high_level_start: int
-    high_level_update_every: int
-    high_level_sample_size: int
-    high_level_batch_size: int
-    high_level_epochs: int
-    high_level_pull: float
+    high_level_start: Start
+    high_level_update_every: Steps
+    high_level_sample_size: Transitions
+    high_level_batch_size: Transitions
+    high_level_epochs: Repeats
+    high_level_pull: Weight
     share_noise: Literal["gaussian", "ou"]
-    share_noise_sigma: float
-    share_noise_probability: float
+    share_noise_sigma: Weight
+    share_noise_probability: Share
     share_noise_decays: bool
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        FixedLToSConfig.__post_init__(self)  # super() is lost where slots make a new class
+        at_most(self, "high_level_sample_size", "capacity")
+        at_most(self, "high_level_batch_size", "high_level_sample_size")
 
 
 class LToS(FixedLToS):
@@ -206,8 +244,6 @@ class LToS(FixedLToS):
 
     def __init__(self, spec: Spec, config: LToSConfig, rngs: Rngs) -> None:
         super().__init__(spec, config, rngs)
-        if not 0 < config.selfishness < 1:
-            raise ValueError(f"selfishness is {config.selfishness}; LToS learns from inside (0, 1)")
         self._high = config
         self.hops = config.layers + 1 + config.high_level_layers
         self._phi = GraphNetwork(
@@ -233,6 +269,26 @@ class LToS(FixedLToS):
         )
         self._walk = OrnsteinUhlenbeck(config.share_noise_sigma)
         self._share = torch.zeros(1, spec.n_agents, spec.n_neighbors + 1)
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Add the high level's network, the sample it draws, and a minibatch on its way."""
+        c, n = config, spec.n_agents
+        weights = n_graph_weights(
+            n_networks(c.parameters, n),
+            spec.n_features,
+            c.high_level_hidden,
+            c.high_level_layers,
+            c.heads,
+            c.head_size,
+            spec.n_neighbors + 1,
+        )
+        floats = cls.sizes(spec, c)[1] + n * sum(c.high_level_hidden)
+        floats += n_graph_floats(n, c.high_level_layers, c.heads, c.head_size)
+        drawn = 2 * c.high_level_sample_size * transition_bytes(spec)
+        passing = COPIES * c.high_level_batch_size * floats
+        own = drawn + FLOAT_BYTES * (5 * weights + passing)
+        return super().memory_bytes(spec, c, steps) + own
 
     def shares(
         self, phi: nn.Module, seen: Seen, noise: Tensor | None = None

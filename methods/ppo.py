@@ -17,7 +17,7 @@ Departures from the source, each with its reason:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -25,11 +25,25 @@ from jaxtyping import Float, Float32, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Communication, Method, Rngs, State
+from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State
+from methods.learners.replay import transition_bytes
 from methods.learners.rollout import Rollout, Segment, generalized_advantages
-from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks
+from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks, n_weights
 from methods.nn.policy import entropy, greedy, log_probabilities, sample, taken
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import (
+    PositiveShare,
+    Repeats,
+    Scale,
+    Share,
+    Steps,
+    StepSize,
+    Transitions,
+    Weight,
+    Widths,
+)
+
+COPIES = 6  # of what the networks make of a rollout: before learning, and on its way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +71,21 @@ class PPOConfig:
     """
 
     parameters: Parameters
-    hidden: tuple[int, ...]
+    hidden: Widths
     init: Init
     agent_id: bool
-    learning_rate: float
-    learning_rate_decay: float
-    discount: float
-    gae_decay: float
-    reward_scale: float
-    rollout: int
-    epochs: int
-    batch_size: int
-    clip: float
-    entropy_weight: float
+    learning_rate: StepSize
+    learning_rate_decay: PositiveShare
+    discount: Share
+    gae_decay: Share
+    reward_scale: Scale
+    rollout: Steps
+    epochs: Repeats
+    batch_size: Transitions
+    clip: PositiveShare
+    entropy_weight: Weight
     normalize_advantages: bool
-    max_gradient_norm: float
+    max_gradient_norm: Scale
     greedy: Literal["mode", "sample"]
 
 
@@ -104,6 +118,17 @@ class IPPO(Method):
         """Return the network that values what an agent observes."""
         c = self._config
         return MLP(stack, (n_in, *c.hidden, 1), self._rngs.init, c.init)
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Count a rollout, and actor and critic four times, with Adam's averages."""
+        c, n = config, spec.n_agents
+        n_in = spec.n_features + c.agent_id * n
+        weights = 2 * n_weights(n_networks(c.parameters, n), (n_in, *c.hidden, spec.n_actions))
+        weights += n_weights(1, (n * spec.n_features, *c.hidden, 1)) * cls.centralized
+        floats = n * (n_in + sum(c.hidden) + spec.n_actions)
+        rows = 3 * c.rollout * transition_bytes(spec)
+        return rows + FLOAT_BYTES * (4 * weights + COPIES * c.rollout * floats)
 
     def value(self, obs: Float[Tensor, "steps agents features"]) -> Float[Tensor, "steps agents"]:
         """Compute V_i(o_i), each agent from its own observation."""

@@ -21,7 +21,7 @@ Departures from the source, each with its reason:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -31,9 +31,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from methods.base import Communication, Rngs
 from methods.learners.q_learning import QConfig, QLearner, Seen
-from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks
+from methods.nn.nets import MLP, Init, Linear, Parameters, agents_first, n_networks, n_weights
 from methods.nn.recurrent import GRU
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import Scale, Size, Steps, Units, Widths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +55,21 @@ class VDNConfig(QConfig):
 
     parameters: Parameters
     recurrent: bool
-    sequence_length: int
-    burn_in: int
+    sequence_length: Steps
+    burn_in: Annotated[int, Size(0, 1_000_000)]
     agent_id: bool
     last_action: bool
     optimizer: Literal["adam", "rmsprop"]
-    max_gradient_norm: float
+    max_gradient_norm: Scale
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        QConfig.__post_init__(self)  # super() is lost where slots make a new class
+        if self.recurrent and self.burn_in + self.sequence_length > self.capacity:
+            raise ValueError(
+                f"burn_in is {self.burn_in} and sequence_length {self.sequence_length}; with "
+                f"capacity = {self.capacity} replay never holds as many steps in a row"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +81,8 @@ class QMIXConfig(VDNConfig):
         hypernet_hidden: Hidden layers of the networks that make the mixer's weights [units].
     """
 
-    embed: int
-    hypernet_hidden: tuple[int, ...]
+    embed: Units
+    hypernet_hidden: Widths
 
 
 class VDN(QLearner):
@@ -109,6 +119,17 @@ class VDN(QLearner):
                 network.parameters(), config.learning_rate, alpha=0.99, eps=1e-5, foreach=True
             )
         self._nothing = np.full(spec.n_agents, -1)  # what was done before the first action
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Count those of the agents, in all steps of a run."""
+        c, n = config, spec.n_agents
+        n_in = spec.n_features + c.agent_id * n + c.last_action * spec.n_actions
+        widths = (n_in, *c.hidden, spec.n_actions)
+        gates = 8 * widths[-2] if c.recurrent else 0  # of a GRU, with what they are made of
+        weights = n_weights(n_networks(c.parameters, n), widths) + gates * widths[-2]
+        length = c.burn_in + c.sequence_length if c.recurrent else 1
+        return weights, length * n * (sum(widths) + gates)
 
     def mixer(self, spec: Spec, config: Any, generator: torch.Generator) -> nn.Module:
         """Return what makes the team's value of the agents'."""
@@ -217,6 +238,17 @@ class QMIX(VDN):
     title: ClassVar[str] = "QMIX"
     description: ClassVar[str] = "Q-learning of one team value, a monotonic mix of the agents' own"
     version: ClassVar[str] = "1"
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Add those of the mixer."""
+        c, n_state = config, spec.n_agents * spec.n_features
+        weights, floats = super().sizes(spec, c)
+        made = (spec.n_agents + 1) * c.embed
+        hyper = n_weights(1, (n_state, *c.hypernet_hidden, made)) + n_state * 2 * c.embed
+        length = c.burn_in + c.sequence_length if c.recurrent else 1
+        mixed = 2 * made + 2 * sum(c.hypernet_hidden)
+        return weights + hyper, floats + length * mixed
 
     def mixer(self, spec: Spec, config: Any, generator: torch.Generator) -> nn.Module:
         """Return the mixer that hypernetworks parameterize."""

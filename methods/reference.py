@@ -5,10 +5,11 @@ Random play is the floor every learner must clear; a scenario's policies are ora
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float32
+from pydantic import StringConstraints
 
 from methods.base import Communication, Method, Rngs, State
 from scenarios.base import Actions, Policy, Spec, Timestep
@@ -76,7 +77,7 @@ class ReferenceConfig:
         policy: A key of ``scenario.references()``.
     """
 
-    policy: str
+    policy: Annotated[str, StringConstraints(max_length=64)]
 
 
 class Reference(FixedPolicy):

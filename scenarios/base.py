@@ -128,8 +128,10 @@ class AgentMap(NamedTuple):
 class Scenario(Protocol):
     """An episodic environment that all agents step at once.
 
-    A scenario is built from keyword options, checks them, and raises ``ValueError`` that names the
-    value and the rule it breaks, or ``Unavailable`` that says what would bring what it needs.
+    A scenario is built from keyword options. What one may be stands in its type, ranges of
+    ``scenarios.ranges`` included, which the harness checks while planning. Rules between options
+    the scenario checks itself: before anything large is made it raises ``ValueError`` that names
+    values and rule, or ``Unavailable`` that says what would bring what it needs.
     An option without a default must be given; one of ``**`` is passed on to somebody else's code.
 
     Attributes:

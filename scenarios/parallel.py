@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from scenarios.base import Scenario, Timestep
+from scenarios.ranges import option_model
 
 
 def parallel_env(name: str, **options: Any) -> Any:
@@ -25,14 +26,16 @@ def parallel_env(name: str, **options: Any) -> Any:
         **options: Its options.
 
     Raises:
-        ValueError: There is no such scenario, or an option breaks one of its rules.
+        ValueError: There is no such scenario, or an option is out of its range or breaks a rule.
     """
     from scenarios import SCENARIOS  # the table lists this module, too
 
     if name not in SCENARIOS:
         raise ValueError(f"scenario is {name!r}; there are {', '.join(SCENARIOS)}")
     base = import_module("pettingzoo").ParallelEnv
-    return type("ScenarioParallelEnv", (_ParallelEnv, base), {})(name, SCENARIOS[name](**options))
+    build = SCENARIOS[name]
+    checked = dict(option_model(build).model_validate(options))
+    return type("ScenarioParallelEnv", (_ParallelEnv, base), {})(name, build(**checked))
 
 
 class _ParallelEnv:

@@ -57,6 +57,7 @@ class Cell:
         label: Column of the tables it stands in; presentation, not identity.
         unavailable: Why it cannot be run; None if it can.
         lacking: Whether the reason is this machine's, which lacks something.
+        memory_bytes: What it will need, about; 0 where nobody can tell [bytes].
     """
 
     scenario: str
@@ -69,6 +70,7 @@ class Cell:
     label: str = field(compare=False)
     unavailable: str | None = field(default=None, compare=False)
     lacking: bool = field(default=False, compare=False)
+    memory_bytes: float = field(default=0.0, compare=False)
 
     @cached_property
     def task(self) -> str:
@@ -138,7 +140,8 @@ class Cell:
 
     def record(self) -> dict[str, Any]:
         """Return what a stored result says of its cell."""
-        names = [f.name for f in fields(self) if f.name not in ("unavailable", "lacking")]
+        planning = ("unavailable", "lacking", "memory_bytes")
+        names = [f.name for f in fields(self) if f.name not in planning]
         return {name: getattr(self, name) for name in names} | {"budget": asdict(self.budget)}
 
 

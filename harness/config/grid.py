@@ -8,7 +8,7 @@ from importlib import resources
 from itertools import product
 from math import isfinite, prod
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from annotated_types import Interval
 from pydantic import AfterValidator, Field
@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from harness.config.cell import Budget, Cell, default_budget
 from harness.config.hparams import build_config, untuned
+from harness.config.memory import needed_bytes, shortage
 from harness.config.scenario import Task, build_task
 from harness.config.seeding import TUNING_SEEDS
 from harness.config.toml import Named, Table, Value, checked, frozen, key_text, read_toml
@@ -26,6 +27,7 @@ from scenarios.ranges import SIZE_FACTOR_HINT
 
 EVERY_METHOD = "*"
 MOST_CELLS = 20_000  # of a sweep, unless its size_factor says more
+LONGEST_NAME = 255  # of a folder, on all common file systems [bytes]
 ONLY_KEYS = ("scenario", "task", "method", "variant", "preset", "label", "seed")
 
 _Tasks: TypeAlias = dict[tuple[str, str, float], Task]
@@ -201,19 +203,17 @@ def _expand(where: str, sweep: Sweep, tasks: _Tasks, *, tuning: bool) -> Iterato
     budget = _budget(where, sweep)
     for options in _combinations(sweep.options):
         task = _task(where, sweep, options, tasks)
-        for method, fields, reason in _variants(where, sweep, task):
+        for variant in _variants(where, sweep, task, budget):
             cell = Cell(
                 scenario=task.scenario,
                 options=task.options,
-                method=method,
-                fields=fields,
                 preset=sweep.preset,
                 seed=sweep.seeds[0],
                 budget=budget,
                 label=sweep.label or sweep.preset,
-                unavailable=task.lacking or reason,
-                lacking=task.lacking is not None,
+                **variant._asdict(),
             )
+            _check_name(where, cell)
             yield from (replace(cell, seed=seed) for seed in sweep.seeds)
 
 
@@ -273,8 +273,18 @@ def _task(where: str, sweep: Sweep, options: dict[str, Value], tasks: _Tasks) ->
     return tasks[key]
 
 
-def _variants(where: str, sweep: Sweep, task: Task) -> Iterator[tuple[str, Named, str | None]]:
-    """Yield method, fields that differ from the preset, and why it cannot be run, if it cannot."""
+class _Variant(NamedTuple):
+    """What a cell's method contributes to it; see the attributes of ``Cell``."""
+
+    method: str
+    fields: Named
+    unavailable: str | None = None
+    lacking: bool = False
+    memory_bytes: float = 0.0
+
+
+def _variants(where: str, sweep: Sweep, task: Task, budget: Budget) -> Iterator[_Variant]:
+    """Yield the methods with their fields; of ``*`` those that can play the scenario."""
     for name in sweep.methods:
         every = name == EVERY_METHOD
         names = [n for n, method in METHODS.items() if method.learns] if every else [name]
@@ -283,17 +293,23 @@ def _variants(where: str, sweep: Sweep, task: Task) -> Iterator[tuple[str, Named
                 raise ConfigurationError(
                     f"{where}.methods: unknown method {method!r}; {nearest(method, METHODS)}"
                 )
-            changed, reason = _checked_variant(where, sweep, task, method, fields)
-            if not (every and reason and task.built):
-                yield method, changed, reason
+            variant = _checked_variant(where, sweep, task, budget, method, fields)
+            if not every or variant.unavailable is None or variant.lacking:
+                yield variant
 
 
 def _checked_variant(
-    where: str, sweep: Sweep, task: Task, method: str, fields: dict[str, Value]
-) -> tuple[Named, str | None]:
-    """Return the fields that differ from the preset, and why the pair is impossible, if it is."""
+    where: str,
+    sweep: Sweep,
+    task: Task,
+    budget: Budget,
+    method: str,
+    fields: dict[str, Value],
+) -> _Variant:
+    """Return a method with the fields that differ from the preset, and what stands against it."""
     if sweep.preset == "tuned" and (reason := untuned(method, sweep.scenario)):
-        return tuple(sorted(fields.items())), reason
+        named = tuple(sorted(fields.items()))
+        return _Variant(method, named, task.lacking or reason, task.lacking is not None)
     usual = build_config(method, sweep.scenario, sweep.preset)
     config = build_config(
         method,
@@ -306,7 +322,7 @@ def _checked_variant(
     changed = {n: v for n in fields if (v := getattr(config, n)) != getattr(usual, n)}
     named = tuple(sorted(changed.items()))
     if task.built is None:
-        return named, None
+        return _Variant(method, named, task.lacking, lacking=True)
     if issubclass(METHODS[method], Reference):
         policies = task.built.references()
         if config.policy not in policies:
@@ -314,4 +330,18 @@ def _checked_variant(
                 f"{where}.fields.policy: {sweep.scenario} has no reference policy "
                 f"{config.policy!r}; {nearest(config.policy, policies)}"
             )
-    return named, METHODS[method].unsuitable(task.built.spec, config)
+    if reason := METHODS[method].unsuitable(task.built.spec, config):
+        return _Variant(method, named, reason)
+    needed = needed_bytes(method, config, task.built.spec, budget)
+    reason = shortage(needed)
+    return _Variant(method, named, reason, reason is not None, needed)
+
+
+def _check_name(where: str, cell: Cell) -> None:
+    """Refuse a name that no file can have."""
+    for part in (cell.task, cell.variant):
+        if (n := len(part.encode())) > LONGEST_NAME:
+            raise ConfigurationError(
+                f"{where}: names a folder of {n} letters, {part[:40]}...; at most "
+                f"{LONGEST_NAME}: give fewer or shorter values that differ from the defaults"
+            )

@@ -216,4 +216,5 @@ def _config_model(method: str) -> type[BaseModel]:
     config = METHODS[method].Config
     hints = get_type_hints(config, include_extras=True)
     fields: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items()}
-    return create_model(config.__name__, __config__=ConfigDict(strict=True), **fields)
+    strict = ConfigDict(strict=True, allow_inf_nan=False)
+    return create_model(config.__name__, __config__=strict, **fields)

@@ -3,15 +3,15 @@
 import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal, get_type_hints
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import ValidationError
 
 from harness.config.toml import Named, Value, key_text, shortened
 from harness.errors import ConfigurationError, nearest
 from scenarios import SCENARIOS
 from scenarios.base import Scenario, SeenInSeveralWays, Unavailable
+from scenarios.ranges import option_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def build_task(
     _check_names(where, scenario, options.keys())
     defaults, build = option_defaults(scenario), SCENARIOS[scenario]
     try:
-        model = _option_model(scenario)
+        model = option_model(build)
         values = dict(
             model.model_validate({**defaults, **options}, context={"size_factor": size_factor})
         )
@@ -142,17 +142,3 @@ def _check_names(where: str, scenario: str, given: Collection[str]) -> None:
 
 def _parameters(scenario: str) -> tuple[inspect.Parameter, ...]:
     return tuple(inspect.signature(SCENARIOS[scenario]).parameters.values())
-
-
-@cache
-def _option_model(scenario: str) -> type[BaseModel]:
-    """Return a pydantic model of a scenario's options, strict about types."""
-    build: Any = SCENARIOS[scenario]
-    function = build.__init__ if inspect.isclass(build) else build
-    hints = get_type_hints(function, include_extras=True)
-    parameters = _parameters(scenario)
-    named = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-    fields: dict[str, Any] = {name: (hints.get(name, Any), ...) for name in named}
-    passed_on: Literal["allow", "forbid"] = "allow" if len(named) < len(parameters) else "forbid"
-    config = ConfigDict(strict=True, extra=passed_on)
-    return create_model("Options", __config__=config, **fields)

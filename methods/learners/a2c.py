@@ -27,7 +27,7 @@ episode. RMSprop is torch's, whose offset stands outside the root and whose aver
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -35,14 +35,16 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Method, Rngs, State
+from methods.base import FLOAT_BYTES, Method, Rngs, State
+from methods.learners.replay import transition_bytes
 from methods.learners.rewards import hop_distances, spatial
 from methods.learners.rollout import Rollout, Segment, n_step_returns
 from methods.nn.attention import neighborhood
-from methods.nn.nets import MLP, Init, Linear, agents_first
+from methods.nn.nets import MLP, Init, Linear, agents_first, n_weights
 from methods.nn.policy import entropy, greedy, log_probabilities, sample, sample_with, taken
 from methods.nn.recurrent import LSTM, Memory
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import Scale, Share, SomeWidths, Steps, StepSize, Weight
 
 SQUARE_DECAY, SQUARE_OFFSET = 0.99, 1e-5  # RMSprop, in every configuration of Chu et al.
 
@@ -61,21 +63,21 @@ class ActorCriticConfig:
         value_weight: Weight v of the critic's loss.
         max_gradient_norm: Longest joint gradient.
         reward_scale: Factor on rewards inside the learner; metrics are never scaled.
-        alpha: Spatial discount: weight of a reward per hop of distance.
+        alpha: Spatial discount: weight of a reward per hop of distance; 1 is the global sum.
         normalize: Whether weights of rewards add up to 1 for each agent.
         greedy: How the policy acts without exploration: its likeliest action, or a sample.
     """
 
-    hidden: tuple[int, ...]
+    hidden: SomeWidths
     init: Init
-    learning_rate: float
-    discount: float
-    rollout: int
-    entropy_weight: float
-    value_weight: float
-    max_gradient_norm: float
-    reward_scale: float
-    alpha: float
+    learning_rate: StepSize
+    discount: Share
+    rollout: Steps
+    entropy_weight: Weight
+    value_weight: Weight
+    max_gradient_norm: Scale
+    reward_scale: Scale
+    alpha: Share
     normalize: bool
     greedy: Literal["mode", "sample"]
 
@@ -88,19 +90,11 @@ class Held(NamedTuple):
 
 
 class RecurrentA2C(Method):
-    """Advantage actor-critic of all agents, once per segment.
-
-    Raises:
-        ValueError: ``alpha`` is negative, or ``rollout`` below 1.
-    """
+    """Advantage actor-critic of all agents, once per segment."""
 
     def __init__(
         self, spec: Spec, config: ActorCriticConfig, rngs: Rngs, network: "ActorCritic"
     ) -> None:
-        if config.alpha < 0:
-            raise ValueError(f"alpha is {config.alpha}; it is at least 0, and 1 for the global sum")
-        if config.rollout < 1:
-            raise ValueError(f"rollout is {config.rollout}; a segment has at least 1 step")
         self._spec, self._config, self._rngs = spec, config, rngs
         self._obs_scale = torch.from_numpy(spec.obs_scale)
         self._network = network
@@ -123,6 +117,17 @@ class RecurrentA2C(Method):
         )
         self._last_slots: tuple[Tensor, Tensor] | None = None
         self._last_graph: tuple[np.ndarray, np.ndarray] | None = None
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Count a segment with everything on its way back through time, and the weights."""
+        c, n, k, units = config, spec.n_agents, spec.n_neighbors, config.hidden[-1]
+        heard = spec.n_features + units + spec.n_actions
+        weights = n_weights(n, (spec.n_features + k * heard, *c.hidden)) + 12 * n * units**2
+        listed = n * n * k  # slots, one-hot
+        step = n * (spec.n_features + k * heard + sum(c.hidden) + 20 * units) + listed
+        rows = 3 * c.rollout * transition_bytes(spec)
+        return rows + FLOAT_BYTES * (4 * weights + 2 * c.rollout * step)
 
     @torch.no_grad()
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:

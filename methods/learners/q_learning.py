@@ -13,7 +13,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +21,26 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Method, Rngs, State
-from methods.learners.replay import Replay
+from methods.base import FLOAT_BYTES, Method, Rngs, State, at_most
+from methods.learners.replay import Replay, transition_bytes
 from methods.nn.attention import Neighborhood, neighborhood
 from methods.nn.nets import Init, agents_first, soft_update
 from methods.nn.policy import epsilon_greedy, greedy
 from scenarios.base import Actions, Spec, Timestep
+from scenarios.ranges import (
+    PositiveShare,
+    Repeats,
+    Scale,
+    Share,
+    Size,
+    Start,
+    Steps,
+    StepSize,
+    Transitions,
+    Widths,
+)
+
+COPIES = 6  # of what a network makes of its input: now, after, the target's, gradients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,28 +73,40 @@ class QConfig:
         scale_obs: Whether networks see observations in the scenario's scale or as they are.
     """
 
-    hidden: tuple[int, ...]
+    hidden: Widths
     init: Init
-    learning_rate: float
-    learning_rate_decay: float
-    discount: float
-    tau: float
+    learning_rate: StepSize
+    learning_rate_decay: PositiveShare
+    discount: Share
+    tau: PositiveShare
     double: bool
-    reward_scale: float
-    epsilon: float
-    epsilon_decay: float
-    epsilon_min: float
-    capacity: int
-    warm_up: int
-    update_every: int
-    updates: int
-    sample_size: int
-    batch_size: int
-    epochs: int
+    reward_scale: Scale
+    epsilon: Share
+    epsilon_decay: PositiveShare
+    epsilon_min: Share
+    capacity: Transitions
+    warm_up: Start
+    update_every: Steps
+    updates: Repeats
+    sample_size: Transitions
+    batch_size: Transitions
+    epochs: Repeats
     greedy_network: Literal["online", "target"]
-    patience: int = 0
-    holdout: float = 0.0
+    patience: Annotated[int, Size(0, 10_000)] = 0
+    holdout: Share = 0.0
     scale_obs: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not go together."""
+        at_most(self, "epsilon_min", "epsilon")
+        at_most(self, "sample_size", "capacity")
+        at_most(self, "batch_size", "sample_size")
+        held_out = round(self.holdout * self.sample_size)
+        if bool(self.patience) != bool(held_out) or held_out == self.sample_size:
+            raise ValueError(
+                f"patience is {self.patience} and holdout {self.holdout}, {held_out} transitions "
+                f"of sample_size = {self.sample_size}; with patience a part is held out, else none"
+            )
 
 
 class Seen(NamedTuple):
@@ -121,6 +147,19 @@ class QLearner(Method):
         self._target_weights: list[Tensor] = list(self._target.parameters())
         self._last_graph: tuple[Tensor, Neighborhood] | None = None
         self._steps = self._episodes = 0
+
+    @classmethod
+    def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
+        """Replay, five copies of the weights (Adam has two), and a sample on its way."""
+        weights, floats = cls.sizes(spec, config)
+        stored = min(config.capacity, steps) + 2 * config.sample_size
+        passing = COPIES * config.sample_size * floats
+        return stored * transition_bytes(spec) + FLOAT_BYTES * (5 * weights + passing)
+
+    @classmethod
+    def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
+        """Return about how many weights there are, and numbers per joint transition."""
+        return 0, spec.n_agents * (spec.n_features + sum(config.hidden) + spec.n_actions)
 
     @abstractmethod
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:

@@ -12,6 +12,12 @@ from scenarios.base import Actions, Spec, Timestep
 SEEN = ("obs", "neighbors", "action_mask")  # what an agent sees before and after a step
 
 
+def transition_bytes(spec: Spec) -> float:
+    """Return about what a stored joint transition takes, an array of the method's own included."""
+    features, slots = spec.n_features * spec.obs_dtype.itemsize, 6 * spec.n_neighbors
+    return spec.n_agents * (features + slots + spec.n_actions + 16.0) + 24
+
+
 class Replay:
     """The last ``capacity`` joint transitions, sampled uniformly with replacement.
 

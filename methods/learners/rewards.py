@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float32, Float64
 
 from methods.learners.q_learning import QConfig, QLearner
 from scenarios.base import Actions, Timestep
+from scenarios.ranges import Share, Weight
 
 Reward: TypeAlias = Float32[np.ndarray, "agents"]
 
@@ -39,9 +40,9 @@ class InequityConfig(QConfig):
         trace_decay: Factor lambda on discounted past rewards, by which agents compare themselves.
     """
 
-    disadvantage: float
-    advantage: float
-    trace_decay: float
+    disadvantage: Weight
+    advantage: Weight
+    trace_decay: Share
 
 
 class InequityAversion(QLearner):

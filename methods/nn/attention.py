@@ -5,13 +5,16 @@ Per layer and head m: ``alpha_ij = softmax_{j in N_i}(q_i . k_j / sqrt(d))``, an
 the authors' code. N_i contains i; others are masked out before the softmax.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from methods.nn.nets import MLP, Init, Linear, agents_first
+from methods.nn.nets import MLP, Init, Linear, agents_first, n_weights
+from scenarios.ranges import Size
+
+Heads: TypeAlias = Annotated[int, Size(1, 64)]
 
 
 class GraphAttention(nn.Module):
@@ -97,6 +100,28 @@ class GraphNetwork(nn.Module):
             features.append(convolution(features[-1], graph))
         top = torch.cat(features, dim=2) if self._skip else features[-1]
         return self.head(top).transpose(0, 1)
+
+
+def n_graph_weights(
+    n_networks: int,
+    n_in: int,
+    hidden: tuple[int, ...],
+    layers: int,
+    heads: int,
+    head_size: int,
+    n_out: int,
+) -> int:
+    """Return how many numbers a ``GraphNetwork`` has that skips none of its depths."""
+    units, inside = hidden[-1], heads * head_size
+    ends = n_weights(n_networks, (n_in, *hidden))
+    ends += n_weights(n_networks, (units * (layers + 1), n_out))
+    projected = n_weights(n_networks, (units, 3 * inside))
+    return ends + layers * (projected + n_weights(n_networks, (inside, units)))
+
+
+def n_graph_floats(n_agents: int, layers: int, heads: int, head_size: int) -> int:
+    """Return about how many numbers the convolutions of one joint observation go through."""
+    return layers * heads * n_agents * (n_agents + 4 * head_size)
 
 
 def masked_attention(

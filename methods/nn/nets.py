@@ -45,7 +45,7 @@ class Linear(nn.Module):
         if init == "orthogonal":
             weight = orthogonal(weight) * math.sqrt(2)
         else:
-            weight *= 0.05 if init == "normal" else math.sqrt(2 / n_in)
+            weight *= 0.05 if init == "normal" else math.sqrt(2 / max(n_in, 1))
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(n_networks, 1, n_out)) if bias else None
 
@@ -54,10 +54,10 @@ class Linear(nn.Module):
         weight, bias = self.weight, self.bias
         if weight.shape[0] == x.shape[0]:
             return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias, x, weight)
-        rows = x.reshape(-1, x.shape[2])
+        rows = x.flatten(0, 1)
         only = weight.squeeze(0)  # not [0], whose gradient is copied into zeros
         flat = rows @ only if bias is None else torch.addmm(bias.squeeze(0), rows, only)
-        return flat.view(x.shape[0], x.shape[1], -1)
+        return flat.view(*x.shape[:2], weight.shape[2])
 
 
 class MLP(nn.Module):
@@ -87,6 +87,11 @@ class MLP(nn.Module):
             if i < last or self._activate_last:
                 x = torch.relu(x)
         return x
+
+
+def n_weights(n_networks: int, sizes: tuple[int, ...]) -> int:
+    """Return how many numbers a stack of MLPs of these sizes has, without making it."""
+    return n_networks * sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
 
 
 def n_networks(parameters: Parameters, n_agents: int) -> int:

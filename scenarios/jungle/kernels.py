@@ -215,5 +215,7 @@ def missed_steps(side: int, n_foods: int, limit: int) -> float:
             all_further = 1.0
             for k in range(n_foods):
                 all_further *= max(others - near - k, 0) / (others - k)
+                if all_further < 1e-20:  # nothing beside a total of 1 or more
+                    break
             total += all_further
     return total / (side * side)

@@ -15,13 +15,15 @@ Data sheet
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
+from annotated_types import Interval
 from jaxtyping import Int64
 
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
 from scenarios.jungle import kernels, policies
+from scenarios.ranges import Agents, Size
 
 N_AGENTS = 20  # "N = 20"
 FOODS_PER_AGENT = (3, 5)  # "#agents/#foods = 5/3"
@@ -53,9 +55,9 @@ class Jungle:
         n_agents: Agents N.
         n_foods: Foods L; 3/5 of the agents, rounded down but at least 1, if not given.
         n_neighbors: Neighbors per agent, itself not counted.
-        map_size: Side of the map, walls included [cells].
-        view: Side of the field an agent sees, an odd number [cells].
-        max_steps: Step limit [steps].
+        map_size: Side of the map, walls included [cells]; beyond 128 coordinates outgrow int8.
+        view: Side of the field an agent sees, an odd number [cells]; 255 shows the largest map.
+        max_steps: Step limit [steps]; it takes 2 to walk and to eat.
         planes: Show agents and foods in a 0/1 map each instead of one map in -1, 0, 1.
 
     Raises:
@@ -77,21 +79,19 @@ class Jungle:
     def __init__(
         self,
         *,
-        n_agents: int = N_AGENTS,
-        n_foods: int | None = None,
-        n_neighbors: int = N_NEIGHBORS,
-        map_size: int = MAP_SIZE,
-        view: int = VIEW,
-        max_steps: int = MAX_STEPS,
+        n_agents: Agents = N_AGENTS,
+        n_foods: Agents | None = None,
+        n_neighbors: Agents = N_NEIGHBORS,
+        map_size: Annotated[int, Interval(ge=4, le=128)] = MAP_SIZE,
+        view: Annotated[int, Interval(ge=3, le=255)] = VIEW,
+        max_steps: Annotated[int, Size(2, 1_000_000)] = MAX_STEPS,
         planes: bool = False,
     ) -> None:
         if n_foods is None:
             n_foods = max(1, n_agents * FOODS_PER_AGENT[0] // FOODS_PER_AGENT[1])
         _check_sizes(n_agents, n_neighbors, n_foods, map_size)
-        if view < 3 or view % 2 == 0:
-            raise ValueError(f"view is {view}; the side of a field around an agent is odd, >= 3")
-        if max_steps < 2:
-            raise ValueError(f"max_steps is {max_steps}; it takes at least 2 to walk and to eat")
+        if view % 2 == 0:
+            raise ValueError(f"view is {view}; the side of a field around an agent is odd")
         self._n_foods, self._side = n_foods, map_size - 2 * WALL_RING
         self._radius, self._planes = view // 2, planes
         n_features = view * view * (2 if planes else 1) + 2
@@ -199,16 +199,12 @@ class Jungle:
 
 
 def _check_sizes(n_agents: int, n_neighbors: int, n_foods: int, map_size: int) -> None:
-    if not 1 <= n_neighbors < n_agents:
+    if n_neighbors >= n_agents:
         raise ValueError(
-            f"n_neighbors is {n_neighbors}; with n_agents = {n_agents} it must lie in "
-            f"[1, {n_agents - 1}]: an agent is not its own neighbor"
+            f"n_neighbors is {n_neighbors}; with n_agents = {n_agents} it is at most "
+            f"{n_agents - 1}: an agent is not its own neighbor"
         )
-    if n_foods < 1:
-        raise ValueError(f"n_foods is {n_foods}; without food there is nothing to walk to")
-    if map_size > 128:
-        raise ValueError(f"map_size is {map_size}; above 128 coordinates outgrow int8")
-    free = max(map_size - 2 * WALL_RING, 0) ** 2
+    free = (map_size - 2 * WALL_RING) ** 2
     if n_agents + n_foods > free:
         raise ValueError(
             f"map_size is {map_size}: {free} free cells within the wall are too few for "

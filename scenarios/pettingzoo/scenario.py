@@ -7,10 +7,11 @@ PettingZoo is an optional extra, imported when a scenario is made.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float32
+from pydantic import StringConstraints
 
 from scenarios import graph as graphs
 from scenarios.base import (
@@ -23,9 +24,9 @@ from scenarios.base import (
     check_timestep,
 )
 from scenarios.pettingzoo.foreign import agents_of, make, sizes_of, source_hash
+from scenarios.ranges import Size
 
 PROBES = 10  # "agents die in ten probing episodes"
-GRAPHS = ("complete", "empty")
 
 
 class PettingZooScenario:
@@ -40,7 +41,7 @@ class PettingZooScenario:
             environment's own limit is respected.
         graph: ``"complete"``: everybody is everybody's neighbor, in order of the index; or
             ``"empty"``: nobody has any.
-        **env_options: Passed to ``parallel_env``.
+        **env_options: Passed to ``parallel_env``; their ranges are its own.
 
     Raises:
         Unavailable: Something is not installed; the message says how to install it.
@@ -58,17 +59,18 @@ class PettingZooScenario:
     }
 
     def __init__(
-        self, *, module: str, max_steps: int, graph: str = GRAPHS[0], **env_options: Any
+        self,
+        *,
+        module: Annotated[str, StringConstraints(min_length=1, max_length=200)],
+        max_steps: Annotated[int, Size(1, 100_000)],
+        graph: Literal["complete", "empty"] = "complete",
+        **env_options: Any,
     ) -> None:
-        if max_steps < 1:
-            raise ValueError(f"max_steps is {max_steps}; an episode needs at least 1")
-        if graph not in GRAPHS:
-            raise ValueError(f"graph is {graph!r}; it must be one of {', '.join(GRAPHS)}")
         self._module, self._env = module, make(module, env_options)
         self._agents = agents_of(self._env, module)
         self.agent_names, n = self._agents, len(self._agents)
         n_actions, n_features, dtype = sizes_of(self._env, self._agents, module)
-        complete = graph == GRAPHS[0]
+        complete = graph == "complete"
         self._graph = np.ones((n, n), np.bool_) if complete else np.eye(n, dtype=np.bool_)
         self._neighbors = graphs.slots(self._graph, np.zeros((n, n)))
         self._spec = Spec(

@@ -22,6 +22,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
+from scenarios.ranges import Steps
 
 N_CELLS = 9  # not in the papers: BURLAP's corridor
 STARTS = (3, 5)  # "start on two sides of the middle of a grid corridor"
@@ -50,9 +51,6 @@ class Prisoner:
 
     Args:
         max_steps: Step limit [steps]; not in the papers, where episodes end by themselves.
-
-    Raises:
-        ValueError: ``max_steps`` is below 1.
     """
 
     description: ClassVar[str] = "two agents in a corridor: the nearer goal is the worse one"
@@ -64,9 +62,7 @@ class Prisoner:
         "collisions": Metric(unit="per episode", higher_is_better=False),
     }
 
-    def __init__(self, *, max_steps: int = 50) -> None:
-        if max_steps < 1:
-            raise ValueError(f"max_steps is {max_steps}; an episode needs at least 1 step")
+    def __init__(self, *, max_steps: Steps = 50) -> None:
         self._max_steps = max_steps
         self.floor: Mapping[str, float] = {"return": 0.5 * GOAL_REWARD + STEP_REWARD}
         self.bound: Mapping[str, float] = {"return": GOAL_REWARD + 3 * STEP_REWARD}

@@ -1,6 +1,5 @@
 """Packets of :mod:`scenarios.routing`: when and where they appear, and how fast they could be."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,10 +16,8 @@ def rate_per_step(rates: Sequence[float], max_steps: int) -> Float64[np.ndarray,
         max_steps: Length of the episode [steps].
 
     Raises:
-        ValueError: A rate is below zero or not finite, none is above zero, or a block is empty.
+        ValueError: No rate is above zero, or a block is empty.
     """
-    if not all(0 <= rate < math.inf for rate in rates):
-        raise ValueError(f"rates are {list(rates)}; an arrival rate is finite and not below 0")
     if not any(rate > 0 for rate in rates):
         raise ValueError(f"rates are {list(rates)}; without packets there is nothing to route")
     if max_steps < len(rates):

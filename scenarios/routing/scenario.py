@@ -17,15 +17,17 @@ Data sheet
     Truncated after 300 steps; a packet that arrives at t = 300 counts.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
+from annotated_types import Interval, Len
 from jaxtyping import Float32, Float64, Int16, Int64
+from pydantic import StringConstraints
 
 from scenarios.base import Actions, Metric, Policy, Spec, Timestep, check_actions
+from scenarios.ranges import FilePath, Size
 from scenarios.references import floor_at_random
 from scenarios.routing import kernels
 from scenarios.routing.packets import draw_packets, rate_per_step, under_way, unhindered
@@ -85,14 +87,12 @@ class Routing:
     def __init__(
         self,
         *,
-        topology: str = "ibm",
-        coordinates: str = COORDINATES,
-        km_per_step: float = KM_PER_STEP,
-        rates: Sequence[float] = RATES,
-        max_steps: int = MAX_STEPS,
+        topology: FilePath = "ibm",
+        coordinates: Annotated[str, StringConstraints(min_length=1, max_length=64)] = COORDINATES,
+        km_per_step: Annotated[float, Interval(ge=1e-3, le=1e6)] = KM_PER_STEP,
+        rates: Annotated[Sequence[Annotated[float, Size(0, 100)]], Len(1, 100)] = RATES,
+        max_steps: Annotated[int, Size(1, 10_000)] = MAX_STEPS,
     ) -> None:
-        if not 0 < km_per_step < math.inf:
-            raise ValueError(f"km_per_step is {km_per_step}; it must be finite and above 0")
         self._rates = rate_per_step(rates, max_steps)
         network = load_topology(topology, coordinates)
         self._graph, self._neighbors = network.graph, network.neighbors

@@ -16,10 +16,12 @@ Data sheet
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
+from annotated_types import Interval, Len
 from jaxtyping import Float32
+from pydantic import StringConstraints
 
 from scenarios.base import (
     Actions,
@@ -32,10 +34,19 @@ from scenarios.base import (
     Unavailable,
     check_actions,
 )
+from scenarios.ranges import FilePath, Share, Size
 from scenarios.references import play
 from scenarios.traffic.drivers import Driver, Embedded, EngineName, open_driver
 from scenarios.traffic.grid_generator import TABLE_1
-from scenarios.traffic.networks import DEFAULT, LANES, TURNS, Source, file_hashes, opened
+from scenarios.traffic.networks import (
+    DEFAULT,
+    LANES,
+    TURNS,
+    Source,
+    file_hashes,
+    grid_size,
+    opened,
+)
 from scenarios.traffic.road_map import TrafficSnapshot, agent_map, look
 from scenarios.traffic.rules import rules_of_thumb
 from scenarios.traffic.signals import survey
@@ -47,6 +58,22 @@ CLEARING_S = 5  # authors' code
 MAX_STEPS = 360  # authors' code: 3600 s
 USUAL = (PHASES, DECISION_S, CLEARING_S, MAX_STEPS)
 COST_PER_VEHICLE = 0.25  # authors' code
+LONGEST_S = 86_400  # ours: a day; beyond it, planning would take minutes
+MOST_VEHICLES = 100_000  # ours: of a generated demand; likewise
+
+
+def _n_intersections(network: str) -> int:
+    rows, columns = grid_size(network) or (0, 0)  # datasets have as many as they have
+    return rows * columns
+
+
+NetworkName: TypeAlias = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64),
+    Size(0, 1000, _n_intersections, of="intersections"),
+]
+Lanes: TypeAlias = Annotated[int, Interval(ge=0, le=8)]
+Phase: TypeAlias = Annotated[int, Interval(ge=0, le=255)]
 
 ReferenceValues = tuple[Mapping[str, float], Mapping[str, float]]
 NO_RED_LIGHT = 0.0  # by the definition of the figure
@@ -100,20 +127,20 @@ class Traffic:
     def __init__(
         self,
         *,
-        network: str = DEFAULT,
-        roadnet: str | None = None,
-        flow: str | None = None,
-        rates: tuple[float, ...] = TABLE_1,
-        lanes: tuple[int, int, int] = LANES,
-        turns: tuple[float, float, float] = TURNS,
-        demand_seed: int = 0,
-        phases: tuple[int, ...] = PHASES,
-        decision_s: int = DECISION_S,
-        clearing_s: int = CLEARING_S,
-        max_steps: int = MAX_STEPS,
+        network: NetworkName = DEFAULT,
+        roadnet: FilePath | None = None,
+        flow: FilePath | None = None,
+        rates: Annotated[tuple[Annotated[float, Size(0, 10)], ...], Len(1, 100)] = TABLE_1,
+        lanes: tuple[Lanes, Lanes, Lanes] = LANES,
+        turns: tuple[Share, Share, Share] = TURNS,
+        demand_seed: Annotated[int, Interval(ge=0, le=2**32 - 1)] = 0,
+        phases: Annotated[tuple[Phase, ...], Len(1, 64)] = PHASES,
+        decision_s: Annotated[int, Size(1, 600)] = DECISION_S,
+        clearing_s: Annotated[int, Size(0, 600)] = CLEARING_S,
+        max_steps: Annotated[int, Size(1, 10_000)] = MAX_STEPS,
         engine: EngineName = "embedded",
     ) -> None:
-        _check_timing(phases, decision_s, clearing_s, max_steps)
+        _check_products(phases, decision_s, clearing_s, max_steps, rates)
         source = Source(
             network=network, roadnet=roadnet, flow=flow, rates=rates, lanes=lanes, turns=turns,
             demand_seed=demand_seed, horizon_s=decision_s * max_steps,
@@ -233,20 +260,34 @@ def measure(scenario: Scenario) -> ReferenceValues:
     )
 
 
-def _check_timing(
-    phases: tuple[int, ...], decision_s: int, clearing_s: int, max_steps: int
+def _check_products(
+    phases: tuple[int, ...],
+    decision_s: int,
+    clearing_s: int,
+    max_steps: int,
+    rates: tuple[float, ...],
 ) -> None:
-    """Refuse options that make no episode.
+    """Refuse options that make no episode, or an endless one.
 
     Raises:
-        ValueError: As said; the message names option and rule.
+        ValueError: As said; the message names options and rule.
     """
-    if not phases or min(phases) < 0 or len(set(phases)) < len(phases):
-        raise ValueError(f"phases are {phases}; they must be different numbers from 0 on")
-    if decision_s < 1 or not 0 <= clearing_s < decision_s:
+    if len(set(phases)) < len(phases):
+        raise ValueError(f"phases are {phases}; they must be different")
+    if clearing_s >= decision_s:
         raise ValueError(
-            f"decision_s is {decision_s}, clearing_s {clearing_s}; a decision lasts at least 1 s "
-            "and longer than the clearing"
+            f"decision_s is {decision_s}, clearing_s {clearing_s}; a decision lasts longer than "
+            "the clearing"
         )
-    if max_steps < 1:
-        raise ValueError(f"max_steps is {max_steps}; an episode needs at least one decision")
+    horizon_s = decision_s * max_steps
+    if horizon_s > LONGEST_S:
+        raise ValueError(
+            f"decision_s is {decision_s}, max_steps {max_steps}; an episode of {horizon_s} s is "
+            f"longer than a day, {LONGEST_S} s"
+        )
+    vehicles = sum(rates) * horizon_s / max(len(rates), 1)
+    if vehicles > MOST_VEHICLES:
+        raise ValueError(
+            f"rates are {rates}; in {horizon_s} s (decision_s times max_steps) that is "
+            f"{vehicles:.0f} vehicles, at most {MOST_VEHICLES}"
+        )

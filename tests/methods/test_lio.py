@@ -87,7 +87,11 @@ def test_the_worth_of_an_incentive_is_the_closed_form():
     d J_0 / d eta_C = beta p (1 - p) p' (1 - p') 2, p' the recipient's chance after the inner step.
     """
     method = made(
-        IteratedPrisonersDilemma(max_steps=1), learning_rate=BETA, entropy=0.0, epsilon=0.0
+        IteratedPrisonersDilemma(max_steps=1),
+        learning_rate=BETA,
+        entropy=0.0,
+        epsilon=0.0,
+        epsilon_min=0.0,
     )
     method._policy = OneLogit(THETA)
     reward = torch.stack([PAYOFF[JOINT[:, 0], JOINT[:, 1]], PAYOFF[JOINT[:, 1], JOINT[:, 0]]], 1)

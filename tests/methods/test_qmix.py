@@ -301,7 +301,7 @@ def two_step_return(name, seed):
         "epsilon": 1.0,
         "epsilon_decay": 1.0,
     }
-    method = build(name, scenario, seed=seed, epsilon_min=1.0, **fields)
+    method = build(name, scenario, seed=seed, epsilon=1.0, epsilon_min=1.0, **fields)
     play(method, scenario, episodes=1000, world=100 + seed, act=200 + seed)
     ts = scenario.reset(np.random.default_rng(0))
     while not ts.last:

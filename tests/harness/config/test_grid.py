@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import scenario as tasks
 from harness.config.grid import load_grid, shipped_grids
 from harness.errors import ConfigurationError
 from methods import METHODS
@@ -140,9 +139,6 @@ def test_a_method_beyond_its_capabilities_is_refused_while_planning(
     write, monkeypatch, method, n_agents, reason
 ):
     monkeypatch.setattr("harness.config.scenario.SCENARIOS", {"prisoner": Line})
-    monkeypatch.setattr(
-        tasks, "_option_model", tasks._option_model.__wrapped__
-    )  # no cached options
 
     (cell,) = load_grid(
         write(sweep(methods=f'["{method}"]', options__n_agents=str(n_agents)))
@@ -171,7 +167,10 @@ def test_a_star_leaves_out_the_incapable(write, monkeypatch):
         (sweep(preset='"papr"'), "sweep[0].preset: Input should be 'paper', 'default' or"),
         (sweep(options__max_step="9"), "sweep[0].options.max_step: prisoner has no such option; "),
         (sweep(options__max_steps='"9"'), "sweep[0].options.max_steps: "),
-        (sweep(options__max_steps="0"), "sweep[0].options: max_steps is 0; an episode needs"),
+        (
+            sweep(options__max_steps="0"),
+            "sweep[0].options.max_steps: Input should be at least 1, not 0",
+        ),
         (sweep(options__max_steps="[]"), "sweep[0].options.max_steps: an empty list"),
         (sweep(options__max_steps="nan"), "sweep[0].options.max_steps: should be finite numbers"),
         (sweep(options__episodes="9"), "sweep[0].options.episodes: that is a budget's name"),

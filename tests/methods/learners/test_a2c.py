@@ -247,12 +247,3 @@ def test_gradients_are_clipped_over_all_agents_jointly(monkeypatch):
     play(method, scenario, episodes=5)
 
     assert norms == pytest.approx([1e-3] * 3, rel=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "rule"),
-    [("alpha", -1.0, "alpha is -1.0; it is at least 0"), ("rollout", 0, "rollout is 0; a segment")],
-)
-def test_impossible_values_are_refused(field, value, rule):
-    with pytest.raises(ValueError, match=rule):
-        made("neurcomm", Line().spec, **{field: value})

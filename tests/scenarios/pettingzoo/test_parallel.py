@@ -78,5 +78,7 @@ def test_without_a_seed_the_stream_goes_on() -> None:
 def test_an_unknown_scenario_or_a_bad_option_is_refused() -> None:
     with pytest.raises(ValueError, match="scenario is 'forest'; there are prisoner, jungle"):
         parallel_env("forest")
-    with pytest.raises(ValueError, match="n_foods is 0"):
+    with pytest.raises(ValueError, match=r"n_foods\s+Input should be at least 1"):
         parallel_env("jungle", n_foods=0)
+    with pytest.raises(ValueError, match=r"view is 10; .* odd"):
+        parallel_env("jungle", view=10)

@@ -126,8 +126,6 @@ def test_random_play_is_the_floor_and_no_bound_is_known() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_steps": 0}, "max_steps is 0"),
-        ({"graph": "ring"}, "graph is 'ring'; it must be one of complete, empty"),
         ({"n": [1]}, r"refuses the options \{'n': \[1\]\}: TypeError"),
         ({"refuses": True}, "refuses the options .*: AssertionError: never"),
         ({"n": 0}, "possible_agents is empty"),

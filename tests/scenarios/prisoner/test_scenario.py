@@ -113,8 +113,3 @@ def test_the_papers_layout_is_symmetric():
 
     a, b = positions(ts)
     assert positions(mirrored) == (8 - b, 8 - a)
-
-
-def test_a_step_limit_below_one_is_refused():
-    with pytest.raises(ValueError, match="max_steps is 0"):
-        Prisoner(max_steps=0)

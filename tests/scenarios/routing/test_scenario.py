@@ -255,12 +255,8 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path, text: str) -> None
     [
         ({"topology": "nowhere"}, "topology is 'nowhere'"),
         ({"coordinates": "mars"}, "node Montreal has None as coordinates 'mars'"),
-        ({"rates": [1.0, -0.5]}, r"rates are \[1.0, -0.5\]; .* not below 0"),
-        ({"rates": [float("nan")]}, "finite"),
         ({"rates": [0.0, 0.0]}, "without packets"),
         ({"rates": []}, "without packets"),
-        ({"km_per_step": 0.0}, "km_per_step is 0.0; .* above 0"),
-        ({"km_per_step": float("inf")}, "km_per_step is inf"),
         ({"max_steps": 2}, "max_steps is 2; each of the 3 rates"),
         ({"max_steps": 2, "rates": [1.0]}, "max_steps is 2; no packet could arrive: .* 3 steps"),
     ],

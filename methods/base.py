@@ -145,6 +145,19 @@ class Method(ABC):
         return None
 
 
+def load_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Load an optimizer's ``state_dict``, and look at the shapes, which PyTorch does not.
+
+    Raises:
+        ValueError: What it remembers of a parameter has not the parameter's shape.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, remembered in optimizer.state.items():
+        for name, value in remembered.items():
+            if isinstance(value, torch.Tensor) and value.shape not in (parameter.shape, ()):
+                raise ValueError(f"{name} of a parameter {parameter.shape} is {value.shape}")
+
+
 def generator_state(rng: np.random.Generator) -> str:
     """Return the position of a NumPy stream as JSON text."""
     return json.dumps(rng.bit_generator.state)

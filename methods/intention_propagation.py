@@ -36,7 +36,7 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import Communication, Method, Rngs, State
+from methods.base import Communication, Method, Rngs, State, load_optimizer
 from methods.learners.q_learning import td_target
 from methods.learners.replay import Replay
 from methods.nn.attention import Neighborhood, neighborhood
@@ -222,7 +222,7 @@ class IntentionPropagation(Method):
         self._policy.load_state_dict(state["policy"])
         self._critic.load_state_dict(state["critic"])
         self._target.load_state_dict(state["target"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self._optimizer, state["optimizer"])
         self._replay.load_state_dict(state["replay"])
         self._rngs.load_state_dict(state["rngs"])
         self.temperature, self._steps = state["temperature"], state["steps"]

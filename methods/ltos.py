@@ -36,7 +36,7 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
-from methods.base import Communication, Rngs, State
+from methods.base import Communication, Rngs, State, load_optimizer
 from methods.learners.q_learning import QConfig, QLearner, Seen, rows_of
 from methods.learners.sharing import (
     OrnsteinUhlenbeck,
@@ -359,7 +359,7 @@ class LToS(FixedLToS):
         super().load_state_dict(state)
         self._phi.load_state_dict(state["phi"])
         self._phi_target.load_state_dict(state["phi_target"])
-        self._phi_optimizer.load_state_dict(state["phi_optimizer"])
+        load_optimizer(self._phi_optimizer, state["phi_optimizer"])
 
     @property
     def n_parameters(self) -> int:

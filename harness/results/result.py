@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -121,6 +122,16 @@ def load_result(path: Path) -> RunResult:
     return RunResult(cell=Cell(**cell), **record | {"curve": tuple(record["curve"])})
 
 
+def check_rows(rows: Sequence[Any]) -> None:
+    """Check evaluations as a running cell has written them to its stream.
+
+    Raises:
+        DamagedResult: They could be part of no record.
+    """
+    with _told_by_key():
+        _ROWS.validate_python(rows)
+
+
 # -------- the shape of a record
 
 
@@ -138,6 +149,7 @@ def _time(text: str) -> str:
 _Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]  # exact as a float, too
 # Sums and squares of any number of them are finite.
 _Figure: TypeAlias = Annotated[float, Field(ge=-1e100, le=1e100, allow_inf_nan=False)]
+_Every: TypeAlias = Annotated[int, Field(ge=1, le=2**53)]
 _Cost: TypeAlias = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 _Figures: TypeAlias = dict[str, _Figure]
 _Table: TypeAlias = Annotated[list[list[_Figure]], AfterValidator(_rectangle)]
@@ -175,6 +187,12 @@ class _Row(_Shape):
     step: _Count
     metrics: Annotated[_Figures, Field(min_length=1)]
     train: _Figures
+
+
+class _StreamRow(_Row):
+    episodes: dict[str, list[_Figure]]
+    traces: NotRequired[dict[str, _Table]]
+    trace_every: NotRequired[_Every]
 
 
 class _Method(_Shape):
@@ -218,12 +236,12 @@ class _Record(_Shape):
     curve: Annotated[list[_Row], Field(min_length=1)]
     episodes: Annotated[dict[str, _Table], Field(min_length=1)]
     traces: dict[str, _Table]
-    trace_every: NotRequired[Annotated[int, Field(ge=1, le=2**53)]]
+    trace_every: NotRequired[_Every]
     method: _Method
     provenance: _Provenance
 
 
-_RECORD = TypeAdapter(_Record)
+_RECORD, _ROWS = TypeAdapter(_Record), TypeAdapter(Sequence[_StreamRow])
 
 
 def _broken_seal(text: str) -> str:
@@ -243,15 +261,8 @@ def _read(text: str) -> dict[str, Any]:
     Raises:
         DamagedResult: It is not JSON, has another shape, or its parts do not fit each other.
     """
-    try:
+    with _told_by_key():
         record: dict[str, Any] = dict(_RECORD.validate_json(text))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        said = first["msg"]
-        if first["type"] == "finite_number":
-            said = f"a figure that is not finite ({json.dumps(first['input'])})"
-        key = key_text(*first["loc"]) or "not readable as JSON"
-        raise DamagedResult(f"{key}: {said}") from None
     if record.pop("schema") != SCHEMA:
         raise DamagedResult("written in another format")
     del record["id"]
@@ -261,6 +272,19 @@ def _read(text: str) -> dict[str, Any]:
         if name not in metrics or len(evaluations) != n_kept:
             raise DamagedResult(f"episodes.{name}: not those of the last {n_kept} evaluations")
     return record
+
+
+@contextmanager
+def _told_by_key() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        said = first["msg"]
+        if first["type"] == "finite_number":
+            said = f"a figure that is not finite ({json.dumps(first['input'])})"
+        key = key_text(*first["loc"]) or "not readable as JSON"
+        raise DamagedResult(f"{key}: {said}") from None
 
 
 def _check_curve(curve: Sequence[Mapping[str, Any]], scenario: str) -> None:

@@ -25,6 +25,7 @@ from harness.cli.output import (
     print_json,
     print_remedies,
     run_record,
+    tell_imports,
 )
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def plan(
     from harness.results.index import by_variant, look, to_run
 
     loaded = load_grid(grid)
+    tell_imports(loaded, console(stderr=True))
     runs = look(select(loaded.cells, only), results / loaded.name)
     costs = Costs((run.cell, run.cpu_s) for run in runs)
     expected = {run.cell: costs.expected_s(run.cell) for run in to_run(runs, rerun)}
@@ -195,6 +197,7 @@ def status(
     from harness.results.index import State, by_variant, count, look, to_run
 
     loaded = load_grid(grid)
+    tell_imports(loaded, console(stderr=True))
     runs = look(select(loaded.cells, only), results / loaded.name)
     costs = Costs((run.cell, run.cpu_s) for run in runs)
     expected = {run.cell: costs.expected_s(run.cell) for run in runs}
@@ -265,6 +268,7 @@ def _view(
 def _announce(log: "Console", grid: "Grid", runs: Sequence["Run"], jobs: Sequence["Job"]) -> None:
     from harness.results.index import State
 
+    tell_imports(grid, log)
     log.print(f"grid {grid.name}: {len(runs)} cells, {len(jobs)} to run", soft_wrap=True)
     reasons = [run.reason for run in runs if run.state is State.UNAVAILABLE]
     for reason in dict.fromkeys(reasons):

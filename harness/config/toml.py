@@ -2,7 +2,7 @@
 
 import reprlib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import ValuesView
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import GenericAlias
@@ -119,10 +119,8 @@ def _check_limits(content: Any, name: str) -> None:
     for _ in range(DEEPEST):
         if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in level):
             raise ConfigurationError(f"{name}: an integer has more than 64 bits")
-        inner = (v.values() if isinstance(v, dict) else v for v in level)
-        level = [
-            v for of in inner if not isinstance(of, str) and isinstance(of, Iterable) for v in of
-        ]
+        inner = [v.values() if isinstance(v, dict) else v for v in level]
+        level = [v for of in inner if isinstance(of, list | ValuesView) for v in of]
     if level:
         raise ConfigurationError(f"{name}: nested more than {DEEPEST} levels deep")
 

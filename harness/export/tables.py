@@ -92,7 +92,7 @@ def write_tables(runs: Sequence[Run], folder: Path, form: Literal["csv", "parque
     written = []
     for name, frame in (("curves", curve_frame(runs)), ("runs", run_frame(runs))):
         if form == "csv":
-            texts = frame.select_dtypes("str")
+            texts: pd.DataFrame = frame.select_dtypes("str")
             safe = {str(n): of.map(as_text_cell, na_action="ignore") for n, of in texts.items()}
             write = partial(frame.assign(**safe).to_csv, lineterminator="\n")
         else:

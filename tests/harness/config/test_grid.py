@@ -179,7 +179,10 @@ def test_a_star_leaves_out_the_incapable(write, monkeypatch):
         (sweep(fields__tau='"x"'), "sweep[0].fields.tau: "),
         (sweep(methods='["reference"]', fields__policy='"defekt"'), "did you mean 'defect'?"),
         (sweep(seeds="[1, 2, 1]"), "sweep[0].seeds: 1 repeats"),
-        (sweep(seeds="[-1]"), "sweep[0].seeds[0]: Input should be greater than or equal to 0, not -1"),
+        (
+            sweep(seeds="[-1]"),
+            "sweep[0].seeds[0]: Input should be greater than or equal to 0, not -1",
+        ),
         (sweep(seeds="[1000]"), "sweep[0].seeds: 1000 is reserved for tuning"),
         (sweep(seeds="[true]"), "sweep[0].seeds[0]: Input should be a valid integer, not True"),
         (sweep(seeds="[]"), "sweep[0].seeds:"),

@@ -88,12 +88,16 @@ def result(
     return RunResult(**content | {"provenance": made, "episodes": episodes} | changes)
 
 
-def reseal(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """Change a record as somebody would who also renews its checksum."""
+def reseal(
+    path: Path,
+    change: Callable[[dict[str, Any]], Any],
+    *,
+    written: Callable[[Any], str] = json.dumps,
+) -> Path:
+    """Change a record, in place or for what is returned, as somebody who renews its checksum."""
     record = json.loads(path.read_text())
     del record["sha256"]
-    change(record)
-    text = json.dumps(record)
+    text = written(change(record) or record)
     digest = hashlib.sha256(text.encode()).hexdigest()
     path.write_text(f'{{"sha256": "{digest}",\n{text[1:]}\n')
     return path

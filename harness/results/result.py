@@ -122,14 +122,15 @@ def load_result(path: Path) -> RunResult:
     return RunResult(cell=Cell(**cell), **record | {"curve": tuple(record["curve"])})
 
 
-def check_rows(rows: Sequence[Any]) -> None:
-    """Check evaluations as a running cell has written them to its stream.
+def check_rows(rows: Sequence[Any], cell: Cell) -> None:
+    """Check all evaluations so far as a running cell has written them to its stream.
 
     Raises:
         DamagedResult: They could be part of no record.
     """
     with _told_by_key():
         _ROWS.validate_python(rows)
+    _check_curve(rows, cell.scenario)
 
 
 # -------- the shape of a record
@@ -241,7 +242,7 @@ class _Record(_Shape):
     provenance: _Provenance
 
 
-_RECORD, _ROWS = TypeAdapter(_Record), TypeAdapter(Sequence[_StreamRow])
+_RECORD, _ROWS = TypeAdapter(_Record), TypeAdapter(Annotated[list[_StreamRow], Field(min_length=1)])
 
 
 def _broken_seal(text: str) -> str:

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 import psutil
 import torch
-from pydantic import NonNegativeFloat, NonNegativeInt, Strict, TypeAdapter
+from pydantic import NonNegativeFloat, NonNegativeInt, Strict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from harness.config.cell import Cell
+from harness.config.toml import key_text
 from harness.errors import ConfigurationError
 from harness.results.checkpoint import (
     DamagedCheckpoint,
@@ -288,14 +289,17 @@ def _go_on(training: Training, files: CellFiles) -> tuple[Training, Stream, Usag
         training.load_state_dict(found["training"])
         check_fits(found["training"], training.state_dict(), whole=True)
         stream = Stream(files.stream, found["stream"])
-        check_rows(stream.rows)
-        ended = stream.rows[-1] if stream.rows else {}
-        if any(getattr(training, k) != ended.get(k) for k in ("evaluation", "episode", "step")):
+        check_rows(stream.rows, training.cell)
+        ended = stream.rows[-1]
+        if any(getattr(training, k) != ended[k] for k in ("evaluation", "episode", "step")):
             raise DamagedCheckpoint("does not stand where its stream ends")
     except (OSError, MemoryError):
         raise
     except Exception as error:  # of torch, NumPy and methods, for what does not fit them
         said = error if isinstance(error, DamagedCheckpoint) else f"{type(error).__name__}: {error}"
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            said = f"{key_text(*first['loc']) or 'state'}: {first['msg']}"
         raise DamagedCheckpoint(f"{files.checkpoint}: {said}") from error
     cost = found["cost"]
     return training, stream, Usage(**cost | {"resumed": cost["resumed"] + 1})

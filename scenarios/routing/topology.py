@@ -85,10 +85,8 @@ def load_topology(name: str, coordinates: str) -> Topology:
         content = _FILE.validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ValueError(
-            f"topology {name!r} must be JSON with nodes and edges: {key}: {first['msg']}"
-        ) from None
+        said = ": ".join([*filter(None, [".".join(map(str, first["loc"]))]), first["msg"]])
+        raise ValueError(f"topology {name!r} must be JSON with nodes and edges: {said}") from None
     nodes = content["nodes"]
     degrees = Counter(i for edge in content["edges"] for i in edge)
     if len(nodes) ** 2 * max(degrees.values(), default=0) > MOST_PAIRS:

@@ -88,16 +88,20 @@ def result(
     return RunResult(**content | {"provenance": made, "episodes": episodes} | changes)
 
 
-def reseal(
-    path: Path,
-    change: Callable[[dict[str, Any]], Any],
-    *,
-    written: Callable[[Any], str] = json.dumps,
-) -> Path:
-    """Change a record, in place or for what is returned, as somebody who renews its checksum."""
-    record = json.loads(path.read_text())
-    del record["sha256"]
-    text = written(change(record) or record)
+def reseal(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Change a record as somebody would who also renews its checksum."""
+    record = unsealed(path)
+    change(record)
+    return seal(path, json.dumps(record))
+
+
+def unsealed(path: Path) -> dict[str, Any]:
+    """A record without its checksum."""
+    return {k: v for k, v in json.loads(path.read_text()).items() if k != "sha256"}
+
+
+def seal(path: Path, text: str) -> Path:
+    """Write a text under the checksum it should have."""
     digest = hashlib.sha256(text.encode()).hexdigest()
     path.write_text(f'{{"sha256": "{digest}",\n{text[1:]}\n')
     return path

@@ -3,6 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -168,6 +169,27 @@ def at_most(config: Any, low: str, high: str) -> None:
     """
     if getattr(config, low) > getattr(config, high):
         raise ValueError(f"{low} is {getattr(config, low)}, above {high} = {getattr(config, high)}")
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Load an optimizer's ``state_dict``, and look at what PyTorch does not: names and shapes.
+
+    Raises:
+        ValueError: It remembers something else than this optimizer would.
+    """
+    twin = deepcopy(optimizer)  # has made a step, so that it remembers something
+    for parameter in (p for group in twin.param_groups for p in group["params"]):
+        parameter.grad = torch.zeros_like(parameter)
+    twin.step()
+    made = {n: _shapes(of) for n, of in twin.state_dict()["state"].items()}
+    for n, remembered in state["state"].items():
+        if _shapes(remembered) != made[n]:
+            raise ValueError(f"of parameter {n} is kept {_shapes(remembered)}, not {made[n]}")
+    optimizer.load_state_dict(state)
+
+
+def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    return {name: (tuple(of.shape), of.dtype) for name, of in tensors.items()}
 
 
 def generator_state(rng: np.random.Generator) -> str:

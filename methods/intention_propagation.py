@@ -36,7 +36,7 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State, at_most
+from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State, at_most, load_optimizer
 from methods.learners.q_learning import td_target
 from methods.learners.replay import Replay, transition_bytes
 from methods.nn.attention import Neighborhood, neighborhood
@@ -267,7 +267,7 @@ class IntentionPropagation(Method):
         self._policy.load_state_dict(state["policy"])
         self._critic.load_state_dict(state["critic"])
         self._target.load_state_dict(state["target"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self._optimizer, state["optimizer"])
         self._replay.load_state_dict(state["replay"])
         self._rngs.load_state_dict(state["rngs"])
         self.temperature, self._steps = state["temperature"], state["steps"]

@@ -42,7 +42,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State, at_most
+from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State, at_most, load_optimizer
 from methods.learners.replay import transition_bytes
 from methods.learners.rollout import Rollout, Segment
 from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks, n_weights
@@ -368,8 +368,8 @@ class LIO(Method):
         self._policy.load_state_dict(state["policy"])
         self._incentive.load_state_dict(state["incentive"])
         self._critic.load_state_dict(state["critic"])
-        self._incentive_optimizer.load_state_dict(state["incentive_optimizer"])
-        self._critic_optimizer.load_state_dict(state["critic_optimizer"])
+        load_optimizer(self._incentive_optimizer, state["incentive_optimizer"])
+        load_optimizer(self._critic_optimizer, state["critic_optimizer"])
         self._rollout.load_state_dict(state["rollout"])
         self._first, self._before = state["first"], state["before"]
         self._rngs.load_state_dict(state["rngs"])

@@ -37,7 +37,7 @@ from annotated_types import Interval
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
-from methods.base import FLOAT_BYTES, Communication, Rngs, State, at_most
+from methods.base import FLOAT_BYTES, Communication, Rngs, State, at_most, load_optimizer
 from methods.learners.q_learning import COPIES, QConfig, QLearner, Seen, rows_of
 from methods.learners.replay import transition_bytes
 from methods.learners.sharing import (
@@ -415,7 +415,7 @@ class LToS(FixedLToS):
         super().load_state_dict(state)
         self._phi.load_state_dict(state["phi"])
         self._phi_target.load_state_dict(state["phi_target"])
-        self._phi_optimizer.load_state_dict(state["phi_optimizer"])
+        load_optimizer(self._phi_optimizer, state["phi_optimizer"])
 
     @property
     def n_parameters(self) -> int:

@@ -25,7 +25,7 @@ from jaxtyping import Float, Float32, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State
+from methods.base import FLOAT_BYTES, Communication, Method, Rngs, State, load_optimizer
 from methods.learners.replay import transition_bytes
 from methods.learners.rollout import Rollout, Segment, generalized_advantages
 from methods.nn.nets import MLP, Init, Parameters, agents_first, n_networks, n_weights
@@ -222,7 +222,7 @@ class IPPO(Method):
     def load_state_dict(self, state: State) -> None:
         """Continue from ``state_dict``."""
         self._networks.load_state_dict(state["networks"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self._optimizer, state["optimizer"])
         self._rollout.load_state_dict(state["rollout"])
         self._rngs.load_state_dict(state["rngs"])
         self._episodes = state["episodes"]

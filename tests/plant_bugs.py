@@ -124,7 +124,7 @@ BUGS = (
     Bug(
         "a checkpoint forgets the optimizer",
         "methods/learners/q_learning.py",
-        'self._optimizer.load_state_dict(state["optimizer"])',
+        'load_optimizer(self._optimizer, state["optimizer"])',
         "pass",
         f"{CHECKS} -k save_and_load",
     ),

@@ -128,6 +128,14 @@ def folded(*names: str) -> list["Column"]:
     return [Column(name, overflow="fold") for name in names]
 
 
+def tell_imports(grid: "Grid", log: "Console") -> None:
+    """Say which modules that a grid names were imported, and from where: they are run code."""
+    named = dict.fromkeys(dict(cell.options).get("module") for cell in grid.cells)
+    for name in named:
+        if (module := sys.modules.get(str(name))) is not None:
+            log.print(f"imports {name} from {module.__file__}", soft_wrap=True)
+
+
 def find_cell(grid: "Grid", name: str) -> "Cell":
     """Return the cell of a grid that a user names.
 

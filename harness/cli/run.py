@@ -28,6 +28,7 @@ from harness.cli.output import (
     print_json,
     print_remedies,
     run_record,
+    tell_imports,
 )
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def run(
     ]
     check_writable(folder)
     claim_folder(folder, loaded.file)
+    tell_imports(loaded, log)
     _announce(log, before, todo, costs)
     summary = Summary()
     if todo:
@@ -152,6 +154,7 @@ def plan(
     from harness.results.index import by_variant, look, to_run
 
     loaded = open_grid(grid, results)
+    tell_imports(loaded, console(stderr=True))
     runs = look(select(loaded.cells, only), results / loaded.name)
     costs = Costs((run.cell, run.cpu_s) for run in runs)
     expected = {run.cell: costs.expected_s(run.cell) for run in to_run(runs, rerun)}
@@ -200,6 +203,7 @@ def status(
     from harness.results.index import State, by_variant, count, look, to_run
 
     loaded = open_grid(grid, results)
+    tell_imports(loaded, console(stderr=True))
     runs = look(select(loaded.cells, only), results / loaded.name)
     costs = Costs((run.cell, run.cpu_s) for run in runs)
     expected = {run.cell: costs.expected_s(run.cell) for run in runs}

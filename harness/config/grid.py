@@ -1,5 +1,6 @@
 """Grids: sets of cells, written as TOML sweeps, and which of them ``--only`` selects."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -87,7 +88,7 @@ def load_grid(name_or_path: str | Path) -> Grid:
     if not sources:
         raise ConfigurationError(f"{path}: no method can play any of the scenarios: no cells")
     return Grid(
-        name=path.stem,
+        name=_name(path),
         description=file.description or f"the cells of {path.name}",
         tuning=file.tuning,
         cells=tuple(sources),
@@ -137,6 +138,16 @@ def select(cells: Iterable[Cell], only: str | None) -> tuple[Cell, ...]:
     if not chosen:
         raise ConfigurationError(f"--only {only}: matches no cell; `plan` lists what there is")
     return chosen
+
+
+def _name(path: Path) -> str:
+    """Return what a grid's files are called: never a folder above, or an option of a command."""
+    if re.fullmatch(r"\w[\w .,+=()@-]{0,99}", path.stem) is None:
+        raise ConfigurationError(
+            f"grid file {str(path)!r}: {path.stem!r} cannot name a folder of results; it is to "
+            "begin with a letter or digit and have up to 100 letters, digits, blanks or .,+=()@_-"
+        )
+    return path.stem
 
 
 # -------- the shape of a grid file

@@ -178,12 +178,17 @@ def read_tables(method: str) -> Mapping[str, Any]:
     """Read a method's file; a method that has none has nothing to set.
 
     Raises:
-        ConfigurationError: The file is no TOML.
+        ConfigurationError: The file is no TOML, or a preset no table of tables.
     """
     source = resources.files("methods") / "hparams" / f"{method}.toml"
     if not source.is_file():
         return {name: {"all": {}} for name in PRESETS} | {"shaping": []}
-    return read_toml(source, file_name(method))
+    tables = read_toml(source, file_name(method))
+    for preset in PRESETS:
+        checked(
+            dict[str, dict[str, Any]], tables.get(preset, {}), f"{file_name(method)} [{preset}]"
+        )
+    return tables
 
 
 @cache

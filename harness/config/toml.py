@@ -2,6 +2,7 @@
 
 import reprlib
 import tomllib
+from collections.abc import ValuesView
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import GenericAlias
@@ -13,6 +14,8 @@ from harness.errors import ConfigurationError, nearest
 
 Value: TypeAlias = bool | int | float | str | tuple["Value", ...]
 Named: TypeAlias = tuple[tuple[str, Value], ...]
+
+MOST_BYTES, DEEPEST = 1 << 22, 32  # of a file of settings
 
 T = TypeVar("T")
 
@@ -31,14 +34,25 @@ def read_toml(file: Path | Traversable, name: str) -> dict[str, Any]:
         name: What messages call it.
 
     Raises:
-        ConfigurationError: It cannot be read, or is not TOML.
+        ConfigurationError: It cannot be read, is not TOML, or is larger, more deeply nested or
+            holds larger integers than any file of settings.
     """
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        if isinstance(file, Path) and file.exists() and not file.is_file():
+            raise ConfigurationError(f"{name}: cannot be read (not a file)")
+        with file.open("rb") as opened:
+            text = opened.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise ConfigurationError(f"{name}: has more than {MOST_BYTES} bytes")
+        content = tomllib.loads(text.decode())
+    except ConfigurationError:
+        raise
     except OSError as error:
         raise ConfigurationError(f"{name}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of more than 4300 digits, of deep nesting
         raise ConfigurationError(f"{name}: not valid TOML: {error}") from None
+    _check_limits(content, name)
+    return content
 
 
 def checked(kind: type[T] | GenericAlias, content: Any, name: str, *, size_factor: float = 1) -> T:
@@ -97,6 +111,18 @@ shortened = _Shortened().repr
 def frozen(value: Any) -> Any:
     """Turn lists into tuples, so that a value can be part of a cell."""
     return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+
+def _check_limits(content: Any, name: str) -> None:
+    """Refuse what TOML allows, but no code that goes down or writes numbers can bear."""
+    level = [content]
+    for _ in range(DEEPEST):
+        if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in level):
+            raise ConfigurationError(f"{name}: an integer has more than 64 bits")
+        inner = [v.values() if isinstance(v, dict) else v for v in level]
+        level = [v for of in inner if isinstance(of, list | ValuesView) for v in of]
+    if level:
+        raise ConfigurationError(f"{name}: nested more than {DEEPEST} levels deep")
 
 
 def _keys(kind: Any, loc: tuple[str | int, ...]) -> list[str]:

@@ -91,9 +91,19 @@ def write_tables(runs: Sequence[Run], folder: Path, form: Literal["csv", "parque
         raise ConfigurationError(f"--format parquet: pyarrow is not installed: {PARQUET}")
     written = []
     for name, frame in (("curves", curve_frame(runs)), ("runs", run_frame(runs))):
-        write = partial(frame.to_csv, lineterminator="\n") if form == "csv" else frame.to_parquet
+        if form == "csv":
+            texts: pd.DataFrame = frame.select_dtypes("str")
+            safe = {str(n): of.map(as_text_cell, na_action="ignore") for n, of in texts.items()}
+            write = partial(frame.assign(**safe).to_csv, lineterminator="\n")
+        else:
+            write = frame.to_parquet
         written.append(write_atomic(folder / f"{name}.{form}", partial(write, index=False)))
     return written
+
+
+def as_text_cell(text: str) -> str:
+    """Return a cell of a CSV file that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def write_marl_eval(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,6 +56,48 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises half a dozen kinds for what is not its format
         raise DamagedCheckpoint(f"{path}: not a checkpoint ({type(error).__name__})") from error
     return state
+
+
+def check_fits(state: Any, like: Any, key: str = "state", *, whole: bool = False) -> None:
+    """Compare a loaded state with one that is known to be right: keys, kinds and shapes.
+
+    Args:
+        state: As loaded.
+        like: The state of a run of the same cell, which may stand at its beginning.
+        key: What messages call the state.
+        whole: Whether it stands at the same place. Else rows of tensors may be more, and what is
+            empty at the beginning may have been filled.
+
+    Raises:
+        DamagedCheckpoint: They differ, or a number is negative or not finite.
+    """
+    if type(state) is not type(like):
+        raise DamagedCheckpoint(f"{key}: {type(state).__name__}, not {type(like).__name__}")
+    if isinstance(state, torch.Tensor):
+        _check_tensor(state, like, key, whole=whole)
+    elif isinstance(state, int | float):
+        if not 0 <= state < math.inf:  # counters, seconds and rates
+            raise DamagedCheckpoint(f"{key}: {state}")
+    elif isinstance(state, dict | list | tuple) and (like or whole):
+        parts, others = _parts(state), _parts(like)
+        if parts.keys() != others.keys():
+            raise DamagedCheckpoint(f"{key}: has not {', '.join(others)} alone")
+        for name in others:
+            check_fits(parts[name], others[name], key + name, whole=whole)
+
+
+def _parts(state: Any) -> dict[str, Any]:
+    if isinstance(state, dict):
+        return {f".{name}": value for name, value in state.items()}
+    return {f"[{n}]": value for n, value in enumerate(state)}
+
+
+def _check_tensor(state: torch.Tensor, like: torch.Tensor, key: str, *, whole: bool) -> None:
+    kinds = [(of.dtype, of.shape if whole else of.shape[1:]) for of in (state, like)]
+    if (like.numel() or whole) and kinds[0] != kinds[1]:
+        raise DamagedCheckpoint(f"{key}: {kinds[0]}, not {kinds[1]}")
+    if state.is_floating_point() and not state.sum(dtype=torch.float64).isfinite():
+        raise DamagedCheckpoint(f"{key}: holds a figure that is not finite")
 
 
 class Stream:
@@ -134,7 +177,7 @@ class Tail:
         self._offset += len(whole) + 1
         try:
             self.row = json.loads(whole.rpartition(b"\n")[2])
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         return True
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 from pebble import ProcessExpired
+from pydantic import TypeAdapter
 
 from harness.config.cell import Cell
 from harness.errors import StorageError
 from harness.results.files import now, write_text
 
 LONGEST_MESSAGE, LONGEST_TRACEBACK = 500, 20_000  # characters that are kept
+MOST_BYTES = 1 << 20  # of a failure's record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,10 @@ class Failure:
 def load_failure(path: Path) -> Failure | None:
     """Return a cell's last failure; None without one, or when it cannot be read."""
     try:
-        return Failure(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        return TypeAdapter(Failure).validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValueError):
         return None
 
 

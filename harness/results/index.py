@@ -228,12 +228,14 @@ def _find(cell: Cell, files: CellFiles) -> Run:
         reason = str(error).removeprefix(f"{files.result}: ").replace(str(files.result), "it")
         return Run(cell=cell, state=State.DAMAGED, reason=reason)
     fresh = stored.fingerprint == cell.fingerprint
+    if fresh and replace(stored.cell, budget=cell.budget) != cell:  # budgets: see integrity
+        return Run(cell=cell, state=State.DAMAGED, reason=f"is the record of {stored.cell.id}")
     return Run(
         cell=cell,
         state=State.DONE if fresh else State.STALE,
         reason="" if fresh else STALE,
         stored=stored,
-        cpu_s=stored.provenance.get("cpu_s"),
+        cpu_s=stored.provenance["cpu_s"],
         modified_ns=modified_ns,
     )
 

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+from typing_extensions import TypedDict
 
 from harness.config.cell import Cell
 from harness.config.scenario import headline
@@ -26,6 +29,16 @@ from methods import METHODS
 
 HEARTBEAT_S = 60.0
 _STYLES = {"failed": "bold red", "warning": "yellow", "done": "green"}
+
+
+class _Row(TypedDict):
+    evaluation: int
+    episode: int
+    step: int
+    metrics: dict[str, float]
+
+
+_ROW = TypeAdapter(_Row)
 
 
 class CellProgress:
@@ -50,20 +63,27 @@ class CellProgress:
         self._before = self._evaluation = self._step = self.episode = 0
         self.value: float | None = None
         self.steps_per_s: float | None = None
-        if self._tail.look() and self._tail.row is not None:  # it is resumed, or run again
-            self._before = self._tail.row["evaluation"]
+        if (row := self._newest()) is not None:  # it is resumed, or run again
+            self._before = row["evaluation"]
 
     def look(self) -> None:
         """Read what the cell has written meanwhile."""
-        if not self._tail.look() or self._tail.row is None:
+        row, at = self._newest(), self._clock()
+        if row is None:
             return
-        row, at = self._tail.row, self._clock()
         if 0 < self._step < row["step"] and at > self._seen_at:
             self.steps_per_s = (row["step"] - self._step) / (at - self._seen_at)
         self._before = min(self._before, row["evaluation"] - 1)  # cut back to its checkpoint
         self._seen_at, self._step = at, row["step"]
         self.episode, self._evaluation = row["episode"], row["evaluation"]
-        self.value = row["metrics"][self._headline]
+        self.value = row["metrics"].get(self._headline)
+
+    def _newest(self) -> Mapping[str, Any] | None:
+        """Return what was written since; None also for what no cell has written."""
+        try:
+            return _ROW.validate_python(self._tail.row) if self._tail.look() else None
+        except ValidationError:
+            return None
 
     @property
     def share(self) -> float:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from harness.config.cell import Cell, check_runnable
 from harness.errors import StorageError
-from harness.results.checkpoint import DamagedCheckpoint, load_checkpoint
+from harness.results.checkpoint import DamagedCheckpoint, check_fits, load_checkpoint
 from harness.results.cost import Costs, duration
 from harness.results.files import CellFiles, move_aside, storage_errors
 from harness.results.index import look
@@ -21,6 +21,7 @@ from harness.results.result import RunResult
 from harness.training.loop import Training
 from harness.training.pool import Job, execute
 from harness.training.progress import Board, watch
+from harness.training.worker import learned
 from scenarios.pictures import Drawable, Episode, Frame
 
 CHECKPOINT_EVERY_S = 120.0
@@ -87,8 +88,13 @@ def recall_policy(folder: Path, cell: Cell) -> Training | None:
     try:
         if kept["fingerprint"] != cell.fingerprint:
             return None
-        training.method.load_state_dict(training.method.state_dict() | kept["policy"])
-    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        for whole in (False, True):  # before and after
+            fresh = training.method.state_dict()
+            check_fits(kept["policy"], learned(fresh), "policy", whole=whole)
+            training.method.load_state_dict(fresh | kept["policy"])
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # of torch, NumPy and methods, for what does not fit them
         raise DamagedCheckpoint(f"{path}: does not fit its method ({error})") from error
     return training
 
@@ -231,7 +237,7 @@ def _figures(row: Mapping[str, Any]) -> dict[str, float]:
     figures = {**row["metrics"], "episode": row["episode"], "step": row["step"]}
     figures |= {f"train/{name}": value for name, value in row["train"].items()}
     for name, values in row.get("episodes", {}).items():
-        figures |= {f"{name}[{k}]": value for k, value in enumerate(values)}
+        figures |= {f"{name}[{k}]": float(value) for k, value in enumerate(values)}
     every = row.get("trace_every", 1)
     for name, steps in row.get("traces", {}).items():
         figures |= {

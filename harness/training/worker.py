@@ -4,18 +4,27 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import psutil
 import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, Strict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from harness.config.cell import Cell, check_runnable
-from harness.results.checkpoint import DamagedCheckpoint, Stream, load_checkpoint, save_checkpoint
+from harness.config.toml import key_text
+from harness.results.checkpoint import (
+    DamagedCheckpoint,
+    Stream,
+    check_fits,
+    load_checkpoint,
+    save_checkpoint,
+)
 from harness.results.failure import failure_kind
 from harness.results.files import CellFiles, cell_lock, move_aside, now, storage_errors
 from harness.results.index import State, find
 from harness.results.provenance import code_and_machine
-from harness.results.result import WINDOW, RunResult
+from harness.results.result import WINDOW, RunResult, check_rows
 from harness.training.loop import Training
 
 COLLAPSE = 0.1  # mean self weight below which sharing has collapsed: agents live off each other
@@ -107,9 +116,14 @@ def keep_policy(folder: Path, training: Training) -> None:
     if not training.method.learns:
         return
     path, state = CellFiles.of(folder, training.cell).policy, training.method.state_dict()
-    learned = {name: value for name, value in state.items() if name != _NOT_KEPT}
+    kept = {"fingerprint": training.cell.fingerprint, "policy": learned(state)}
     with storage_errors(path):
-        save_checkpoint(path, {"fingerprint": training.cell.fingerprint, "policy": learned})
+        save_checkpoint(path, kept)
+
+
+def learned(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the file of a policy keeps of a method's state."""
+    return {name: value for name, value in state.items() if name != _NOT_KEPT}
 
 
 @dataclass(slots=True)
@@ -250,17 +264,57 @@ def _restore(cell: Cell, files: CellFiles) -> tuple[Training, Stream, Usage, lis
     notes: list[str] = []
     if files.checkpoint.exists():
         try:
-            state = load_checkpoint(files.checkpoint)
-            if state["fingerprint"] != cell.fingerprint:
-                raise DamagedCheckpoint(
-                    f"{files.checkpoint}: belongs to other settings or another version of the code"
-                )
-            training, usage = Training(cell), Usage(**state["cost"])
-            training.load_state_dict(state["training"])
-            usage.resumed += 1
-            return training, Stream(files.stream, state["stream"]), usage, notes
-        except (DamagedCheckpoint, LookupError, TypeError, ValueError, RuntimeError) as error:
+            return *_go_on(Training(cell), files), notes
+        except DamagedCheckpoint as error:
             aside = move_aside(files.checkpoint).name
             notes.append(f"{error}; moved to {aside}, the cell starts over")
     with storage_errors(files.stream):
         return Training(cell), Stream(files.stream), Usage(), notes
+
+
+def _go_on(training: Training, files: CellFiles) -> tuple[Training, Stream, Usage]:
+    """Put a run where its checkpoint left it.
+
+    Raises:
+        DamagedCheckpoint: It is not whole, of something else, or not what this run would write.
+    """
+    kept = load_checkpoint(files.checkpoint)
+    try:
+        found = _CHECKPOINT.validate_python(kept)
+        if found["fingerprint"] != training.cell.fingerprint:
+            raise DamagedCheckpoint("belongs to other settings or another version of the code")
+        check_fits(found["training"], training.state_dict())
+        training.load_state_dict(found["training"])
+        check_fits(found["training"], training.state_dict(), whole=True)
+        stream = Stream(files.stream, found["stream"])
+        check_rows(stream.rows, training.cell)
+        ended = stream.rows[-1]
+        if any(getattr(training, k) != ended[k] for k in ("evaluation", "episode", "step")):
+            raise DamagedCheckpoint("does not stand where its stream ends")
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # of torch, NumPy and methods, for what does not fit them
+        said = error if isinstance(error, DamagedCheckpoint) else f"{type(error).__name__}: {error}"
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            said = f"{key_text(*first['loc']) or 'state'}: {first['msg']}"
+        raise DamagedCheckpoint(f"{files.checkpoint}: {said}") from error
+    cost = found["cost"]
+    return training, stream, Usage(**cost | {"resumed": cost["resumed"] + 1})
+
+
+class _Cost(TypedDict):
+    wall_s: NonNegativeFloat
+    cpu_s: NonNegativeFloat
+    peak_bytes: NonNegativeInt
+    resumed: NonNegativeInt
+
+
+class _Checkpoint(TypedDict):
+    fingerprint: str
+    stream: tuple[NonNegativeInt, str]
+    cost: _Cost
+    training: dict[str, Any]
+
+
+_CHECKPOINT = TypeAdapter(Annotated[_Checkpoint, Strict()])

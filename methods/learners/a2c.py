@@ -35,7 +35,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import FLOAT_BYTES, Method, Rngs, State
+from methods.base import FLOAT_BYTES, Method, Rngs, State, load_optimizer
 from methods.learners.replay import transition_bytes
 from methods.learners.rewards import hop_distances, spatial
 from methods.learners.rollout import Rollout, Segment, n_step_returns
@@ -253,7 +253,7 @@ class RecurrentA2C(Method):
     def load_state_dict(self, state: State) -> None:
         """Continue from ``state_dict``."""
         self._network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self._optimizer, state["optimizer"])
         self._rollout.load_state_dict(state["rollout"])
         self._rngs.load_state_dict(state["rngs"])
 

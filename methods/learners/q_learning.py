@@ -21,7 +21,7 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from methods.base import FLOAT_BYTES, Method, Rngs, State, at_most
+from methods.base import FLOAT_BYTES, Method, Rngs, State, at_most, load_optimizer
 from methods.learners.replay import Replay, transition_bytes
 from methods.nn.attention import Neighborhood, neighborhood
 from methods.nn.nets import Init, agents_first, soft_update
@@ -304,7 +304,7 @@ class QLearner(Method):
         """Continue from ``state_dict``."""
         self._network.load_state_dict(state["network"])
         self._target.load_state_dict(state["target"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self._optimizer, state["optimizer"])
         self._replay.load_state_dict(state["replay"])
         self._rngs.load_state_dict(state["rngs"])
         self._steps, self._episodes = state["steps"], state["episodes"]

@@ -5,21 +5,45 @@ longitude in degrees under one or more names of coordinate sets, and ``edges``, 
 indices. ``ibm.json`` is the papers' network.
 """
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int16, Int64
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from scenarios import graph as graphs
 from scenarios.routing.kernels import Network
 
 EARTH_RADIUS_KM = 6371.0088  # mean radius (IUGG)
+MOST_BYTES = 1 << 24  # of a file
+MOST_PAIRS = 10**8  # of a first link and a way from there; memory grows with them
+
+_Latitude: TypeAlias = Annotated[float, Field(strict=True, ge=-90, le=90)]
+_Longitude: TypeAlias = Annotated[float, Field(strict=True, ge=-360, le=360)]
+_PLACE = TypeAdapter(tuple[_Latitude, _Longitude])
+
+
+class _Node(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    name: str | int
+
+
+class _File(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    nodes: list[_Node]
+    edges: list[tuple[int, int]]
+
+
+_FILE = TypeAdapter(_File)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,16 +79,23 @@ def load_topology(name: str, coordinates: str) -> Topology:
     path = resources.files("scenarios.routing") / "ibm.json" if name == "ibm" else Path(name)
     if not path.is_file():
         raise ValueError(f'topology is {name!r}; it must be "ibm" or the path of a JSON file')
+    if isinstance(path, Path) and path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"topology {name!r} has more than {MOST_BYTES} bytes")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        nodes: Sequence[Mapping[str, Any]] = content["nodes"]
-        listed: Sequence[Sequence[int]] = content["edges"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        content = _FILE.validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        said = ": ".join([*filter(None, [".".join(map(str, first["loc"]))]), first["msg"]])
+        raise ValueError(f"topology {name!r} must be JSON with nodes and edges: {said}") from None
+    nodes = content["nodes"]
+    degrees = Counter(i for edge in content["edges"] for i in edge)
+    if len(nodes) ** 2 * max(degrees.values(), default=0) > MOST_PAIRS:
         raise ValueError(
-            f"topology {name!r} must be JSON with nodes and edges: {error!r}"
-        ) from error
+            f"topology {name!r} has {len(nodes)} nodes and one with {max(degrees.values())} links; "
+            f"nodes times nodes times most links can be at most {MOST_PAIRS:.0e}"
+        )
     place = [_coordinates(node, coordinates, name) for node in nodes]
-    edges = _edges(listed, len(nodes), name)
+    edges = _edges(content["edges"], len(nodes), name)
     graph = graphs.from_edges(len(nodes), edges)
     lost = graphs.unreachable(graph)
     if len(nodes) < 2 or lost.size:
@@ -144,18 +175,19 @@ def empty_obs(
     return obs
 
 
-def _coordinates(node: Mapping[str, Any], coordinates: str, name: str) -> tuple[float, float]:
+def _coordinates(node: _Node, coordinates: str, name: str) -> tuple[float, float]:
     place = node.get(coordinates)
-    if not (isinstance(place, list) and len(place) == 2 and all(map(math.isfinite, place))):
+    try:
+        return _PLACE.validate_python(place)
+    except ValidationError:
         raise ValueError(
-            f"topology {name!r}: node {node['name']} has {place!r} as coordinates "
-            f"{coordinates!r}; every node needs a latitude and a longitude"
-        )
-    return float(place[0]), float(place[1])
+            f"topology {name!r}: node {node['name']} has {place!r} as coordinates {coordinates!r}; "
+            "every node needs a latitude and a longitude [degrees]"
+        ) from None
 
 
 def _edges(listed: Sequence[Sequence[int]], n_nodes: int, name: str) -> list[tuple[int, int]]:
-    edges: list[tuple[int, int]] = []
+    edges: dict[tuple[int, int], None] = {}
     for i, j in listed:
         if i == j or not (0 <= i < n_nodes and 0 <= j < n_nodes):
             raise ValueError(
@@ -165,5 +197,5 @@ def _edges(listed: Sequence[Sequence[int]], n_nodes: int, name: str) -> list[tup
         edge = (min(i, j), max(i, j))
         if edge in edges:
             raise ValueError(f"topology {name!r}: edge [{i}, {j}] is listed twice")
-        edges.append(edge)
-    return edges
+        edges[edge] = None
+    return list(edges)

@@ -182,11 +182,20 @@ class Entry:
             self.fail(f"'{key}' must be true or false, is {_kind(value)}")
         return value
 
-    def number(self, key: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
-        """Return a required finite number that is at least `least` and greater than `above`."""
+    def number(
+        self,
+        key: str,
+        *,
+        least: float = -math.inf,
+        above: float = -math.inf,
+        most: float = math.inf,
+    ) -> float:
+        """Return a required finite number, from `least` to `most` and greater than `above`."""
         value = self._finite(key, self.get(key))
         if value < least:
             self.fail(f"'{key}' must be at least {least:g}, is {value!r}")
+        if value > most:
+            self.fail(f"'{key}' must be at most {most:g}, is {value!r}")
         if value <= above and above > -math.inf:
             self.fail(f"'{key}' must be greater than {above:g}, is {value!r}")
         return value

@@ -31,6 +31,8 @@ _PUSHED = {
     "headwayTime": 1.0,
 }
 _FORMAT = 1  # of snapshot files
+
+LONGEST_STEP_S = 3600.0  # births of one step are made at once
 _MODEL_FIELDS = tuple(field.name for field in fields(VehicleModel))
 
 
@@ -67,7 +69,8 @@ class Engine:
             config.string("roadnetLogFile"), config.string("replayLogFile")
             _LOG.warning("%s: 'saveReplay' is true, but replay files are not written", config_file)
         folder = config.string("dir")  # the paths start with it, as text
-        interval, seed = config.number("interval", above=0.0), config.integer("seed")
+        interval = config.number("interval", above=0.0, most=LONGEST_STEP_S)
+        seed = config.integer("seed")
         files = folder + config.string("roadnetFile"), folder + config.string("flowFile")
         rl_traffic_light = config.flag("rlTrafficLight")
         net = load_roadnet(files[0], strict=strict)

@@ -235,7 +235,8 @@ def test_methods_that_share_nothing_have_no_sharing_table(tmp_path):
 
 def test_references_stand_under_the_name_of_their_policy(tmp_path):
     cell = recorded.cell("reference", fields=(("policy", "cooperate"),))
-    save(tmp_path, recorded.result(cell, 0.97, curve=recorded.result(cell, 0.97).curve[-1:]))
+    only = recorded.result(cell, 0.97).curve[-1] | {"evaluation": 1}
+    save(tmp_path, recorded.result(cell, curve=(only,)))
 
     report = build_report(grid(cell, recorded.cell()), tmp_path)
 
@@ -403,11 +404,12 @@ def test_a_figure_that_is_not_ours_is_left_alone(written):
 def test_a_run_that_never_reported_the_metric_is_not_counted_as_a_figure(tmp_path):
     row_of_another_metric = {"evaluation": 1, "episode": 1, "step": 1, "train": {}}
     curve = ({**row_of_another_metric, "metrics": {"steps": 3.0}},)
-    save(tmp_path, recorded.result(recorded.cell(), curve=curve))
+    path = recorded.result(recorded.cell()).save(tmp_path / "trial")
+    recorded.reseal(path, lambda record: record.update(curve=curve))
 
     report = build_report(grid(recorded.cell()), tmp_path)
 
-    assert main_row(report.text, "DQN")[2:5] == ["without this metric", "-", "0/1"]
+    assert main_row(report.text, "DQN")[2:5] == ["damaged", "-", "0/1"]
     assert report.figures == ()
 
 

@@ -265,14 +265,12 @@ def test_a_place_where_every_run_failed_has_its_table_and_no_comparisons(tmp_pat
 
 def test_a_run_that_lost_the_metric_half_way_is_in_no_mean(tmp_path):
     cells = runs(tmp_path, "prisoner", "dqn", "return", [0.5, 0.5])
-    result = recorded.whole(cells[0], **{"return": 0.5})
-    row_without = result.curve[-2] | {"metrics": {"steps": 3.0}}
-    curve = (*result.curve[:-2], row_without, result.curve[-1])
-    recorded.result(cells[0], curve=curve).save(tmp_path / "trial")
+    path = recorded.whole(cells[0], **{"return": 0.5}).save(tmp_path / "trial")
+    recorded.reseal(path, lambda record: record["curve"][-2].update(metrics={"steps": 3.0}))
 
     text = part(report(tmp_path, cells), "return ↑")
 
-    assert row(text, "DQN")[2:5] == ["0.500", "0.500", "1/2"]
+    assert row(text, "DQN")[2:5] == ["0.500", "0.500", "1/2 (1 damaged)"]
 
 
 def test_numbers_of_scenarios_that_are_not_in_the_grid_are_not_shown(tmp_path):

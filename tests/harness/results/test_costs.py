@@ -9,6 +9,7 @@ from harness.report import build_report
 from support import recorded
 
 SPLIT = {
+    **recorded.PROVENANCE,
     "steps_per_s": 100.0,
     "peak_memory_mb": 300.0,
     "wall_s": 10.0,

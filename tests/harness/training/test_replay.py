@@ -99,22 +99,27 @@ def test_the_first_evaluation_that_differs_is_named_with_both_values(replay, com
 
 
 @pytest.mark.parametrize(
-    ("figure", "change"),
+    ("figure", "rows", "change"),
     [
-        ("train/td_loss", lambda row: row["train"].update(td_loss=7.0)),
-        ("step", lambda row: row.update(step=row["step"] + 1)),
-        ("gone", lambda row: row["metrics"].update(gone=1.0)),
-        ("steps", lambda row: row["metrics"].pop("steps")),
+        ("train/td_loss", slice(2, 3), lambda row: row["train"].update(td_loss=7.0)),
+        ("step", slice(2, 3), lambda row: row.update(step=row["step"] + 1)),
+        ("gone", slice(0, None), lambda row: row["metrics"].update(gone=1.0)),
+        ("collisions", slice(0, None), lambda row: row["metrics"].pop("collisions")),
     ],
 )
-def test_every_figure_of_an_evaluation_counts(replay, computed, figure, change):
-    code, out, _ = replay(
-        "--json", result=with_curve(computed["ltos"], lambda curve: change(curve[2]))
-    )
+def test_every_figure_of_an_evaluation_counts(replay, computed, figure, rows, change):
+    def bend(curve):
+        for row in curve[rows]:
+            change(row)
+
+    bent = with_curve(computed["ltos"], bend)
+    episodes = {n: of for n, of in bent.episodes.items() if n in bent.curve[0]["metrics"]}
+
+    code, out, _ = replay("--json", result=replace(bent, episodes=episodes))
 
     found = json.loads(out)
     assert code == 3
-    assert found["difference"]["evaluation"] == 3
+    assert found["difference"]["evaluation"] == rows.start + 1
     assert found["difference"]["figure"] == figure
     assert not found["equal"]
 
@@ -135,7 +140,8 @@ def test_single_episodes_and_traces_count(replay, computed):
 
 def test_a_run_shorter_than_its_record_differs(replay, computed):
     stored = computed["random"]
-    longer = replace(stored, curve=stored.curve * 2, episodes={}, traces={})
+    (row,), episodes = stored.curve, {name: of * 2 for name, of in stored.episodes.items()}
+    longer = replace(stored, curve=(row, row | {"evaluation": 2}), episodes=episodes)
 
     code, out, _ = replay("--json", result=longer, cell=f"{PLACE}/random/seed=0")
 

@@ -89,7 +89,7 @@ def run(
         plan(grid, only, results, rerun, as_json)
     from harness.config.grid import load_grid, select
     from harness.results.cost import Costs
-    from harness.results.files import check_writable
+    from harness.results.files import check_writable, sweep
     from harness.results.index import count, look, to_run
     from harness.training.pool import Job, Summary, execute
 
@@ -103,6 +103,7 @@ def run(
         for run in to_run(before, rerun)
     ]
     check_writable(folder)
+    sweep(folder, (run.cell for run in before))
     _announce(log, loaded, before, todo)
     summary = Summary()
     if todo:
@@ -118,9 +119,8 @@ def run(
             )
     after = look([run.cell for run in before], folder)
     if as_json:
-        print_json(
-            {"grid": loaded.name, "states": count(after), "cells": [*map(run_record, after)]}
-        )
+        cells = [*map(run_record, after)]
+        print_json({"grid": loaded.name, "states": count(after), "cells": cells})
     raise typer.Exit(_conclude(log, loaded, grid, folder, after, summary))
 
 

@@ -11,7 +11,7 @@ from pebble import ProcessExpired
 
 from harness.config.cell import Cell
 from harness.errors import StorageError
-from harness.results.files import now, write_text
+from harness.results.files import now, read_file, write_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Failure:
 def load_failure(path: Path) -> Failure | None:
     """Return a cell's last failure; None without one, or when it cannot be read."""
     try:
-        return Failure(**json.loads(path.read_text()))
+        return Failure(**json.loads(read_file(path)))
     except (OSError, ValueError, TypeError):
         return None
 

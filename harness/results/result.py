@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.config.cell import SCHEMA, Budget, Cell
 from harness.config.toml import frozen
-from harness.results.files import CellFiles, write_text
+from harness.results.files import CellFiles, NotAFile, read_file, write_text
 
 MOST_STEPS, MOST_FIGURES = 200, 2500  # of traces: a record stays at some 60 KB
 WINDOW = 10  # the final value of a run is the mean of its last ten evaluations
@@ -92,10 +92,12 @@ def load_result(path: Path) -> RunResult:
     """Read a result.
 
     Raises:
-        DamagedResult: The file cannot be read as a result, or was changed since it was written.
+        FileNotFoundError: There is none.
+        DamagedResult: The file is no result, or was changed since it was written.
+        StorageError: It cannot be read.
     """
     try:
-        text = path.read_text()
+        text = read_file(path).decode()
         _, _, body = text.partition("\n")
         record = json.loads(text)
         if hashlib.sha256(("{" + body.rstrip("\n")).encode()).hexdigest() != record.pop("sha256"):
@@ -114,7 +116,7 @@ def load_result(path: Path) -> RunResult:
         except ValueError:
             raise DamagedResult(f"{path}: holds a figure that is not finite (NaN)") from None
         return RunResult(cell=Cell(**cell), **{**record, "curve": tuple(record["curve"])})
-    except (OSError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
+    except (NotAFile, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
         raise DamagedResult(f"{path}: not the record of a run ({error})") from error
     except json.JSONDecodeError as error:
         raise DamagedResult(f"{path}: not readable as JSON ({error})") from error

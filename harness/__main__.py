@@ -29,7 +29,7 @@ COMMANDS = (run, report, tune, policy, datasets, catalog)  # imported, they stan
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a wrong input ends in one message and exit code 2."""
     os.environ.update(ONE_THREAD)  # before anything numerical is imported
-    output = _Output(sys.stdout or Path(os.devnull).open("w"))
+    output = _Output(sys.stdout or Path(os.devnull).open("w"))  # noqa: SIM115  # until the end
     try:
         with redirect_stdout(cast("TextIO", output)):
             try:

@@ -41,9 +41,30 @@ OnlyOption = Annotated[
     ),
 ]
 
-ResultsOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of results.")]
 
-ReportsOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of reports.")]
+def can_be_folder(path: Path) -> Path:
+    """Return a path that is a folder or could become one.
+
+    Raises:
+        ConfigurationError: It is something else.
+        StorageError: It cannot be looked at.
+    """
+    from harness.errors import ConfigurationError
+    from harness.results.files import storage_errors
+
+    with storage_errors(path, "read"):
+        if path.exists() and not path.is_dir():
+            raise ConfigurationError(f"{path}: is not a folder")
+    return path
+
+
+ResultsOption = Annotated[
+    Path, typer.Option(metavar="DIR", callback=can_be_folder, help="Folder of results.")
+]
+
+ReportsOption = Annotated[
+    Path, typer.Option(metavar="DIR", callback=can_be_folder, help="Folder of reports.")
+]
 
 JobsOption = Annotated[
     int | None,

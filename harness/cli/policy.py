@@ -167,7 +167,7 @@ def render(
       python -m harness render jungle/dgn/seed=0 --grid full --out jungle.gif --fps 12
       python -m harness render jungle/dgn/seed=0 --grid full --out jungle.png --episode 3 --step 90
     """
-    from harness.results.files import check_writable, storage_errors, write_bytes
+    from harness.results.files import check_writable, write_bytes
     from harness.training.replay import TrainingError
     from scenarios.pictures import load_picture
 
@@ -185,8 +185,7 @@ def render(
         played = _play(chosen, results / loaded.name, episode, log)
         title = f"{chosen.id}, evaluation episode {episode}"
         content = _draw(picture, played, title, out.suffix, step, fps, log)
-        with storage_errors(out):
-            write_bytes(out, content)
+        write_bytes(out, content)
     except TrainingError as error:
         log.print(str(error), style="bold red", soft_wrap=True)
         raise typer.Exit(SOME_FAILED) from None

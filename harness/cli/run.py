@@ -94,7 +94,7 @@ def run(
         plan(grid, only, results, rerun, as_json)
     from harness.config.grid import load_grid, select
     from harness.results.cost import Costs
-    from harness.results.files import check_writable, claim_folder
+    from harness.results.files import check_writable, claim_folder, sweep
     from harness.results.index import count, look, to_run
     from harness.training.pool import Job, Summary, execute
 
@@ -108,6 +108,7 @@ def run(
         for run in to_run(before, rerun)
     ]
     check_writable(folder)
+    sweep(folder, (run.cell for run in before))
     claim_folder(folder, loaded.file)
     tell_imports(loaded, log)
     _announce(log, before, todo, costs)
@@ -125,9 +126,8 @@ def run(
             )
     after = look([run.cell for run in before], folder)
     if as_json:
-        print_json(
-            {"grid": loaded.name, "states": count(after), "cells": [*map(run_record, after)]}
-        )
+        cells = [*map(run_record, after)]
+        print_json({"grid": loaded.name, "states": count(after), "cells": cells})
     raise typer.Exit(_conclude(log, loaded, grid, folder, after, summary))
 
 

@@ -84,7 +84,7 @@ def write_tables(runs: Sequence[Run], folder: Path, form: Literal["csv", "parque
 
     Raises:
         ConfigurationError: Parquet cannot be written, for lack of pyarrow.
-        OSError: The folder cannot be written.
+        StorageError: The folder cannot be written.
     """
     check_writable(folder)
     if form == "parquet" and find_spec("pyarrow") is None:
@@ -113,7 +113,7 @@ def write_marl_eval(
 
     Raises:
         ConfigurationError: The results are not alike enough; see ``marl_eval_tree``.
-        OSError: The folder cannot be written.
+        StorageError: The folder cannot be written.
     """
     check_writable(folder)
     results = [run.result for run in runs if run.result is not None]

@@ -28,6 +28,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from harness.plotting.plot import AgentPlot, LegendEntry, Plot
 from harness.published.numbers import BOUND
+from harness.results.files import read_file
 
 LEGEND, TITLE, SAMPLE = "legend", "title", "sample-"  # names of parts inside a drawing
 SETTINGS = {
@@ -77,7 +78,7 @@ def stored_digest(path: Path) -> str | None:
 
     None when the file is not one of ours; nothing when it was changed since it was drawn.
     """
-    svg = path.read_bytes()
+    svg = read_file(path)
     found = re.search(rb"<dc:identifier>sha256:([0-9a-f]{64})</dc:identifier>", svg)
     if found is None:
         return None

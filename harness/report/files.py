@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
@@ -13,7 +14,7 @@ from harness.report.document import Figure
 from harness.report.html import drawings_are_whole, html, without_drawings
 from harness.report.latex import latex
 from harness.report.markdown import markdown
-from harness.results.files import write_bytes, write_text
+from harness.results.files import NotAFile, read_file, remove, write_bytes, write_text
 
 _SHOWN = 100  # characters of a line that differs
 
@@ -50,7 +51,7 @@ def write_report(
         The files written, the pages first.
 
     Raises:
-        OSError: The folder cannot be written.
+        StorageError: The folder cannot be written.
     """
     whole = bool(set(formats) - {Format.MARKDOWN})
     drawings = {f.file: draw(f.plot) for f in report.figures if f.main or whole}
@@ -95,11 +96,11 @@ def write_figures(folder: Path, drawings: Mapping[str, bytes]) -> list[Path]:
         The files written.
 
     Raises:
-        OSError: The folder cannot be written.
+        StorageError: The folder cannot be written.
     """
     written = [write_bytes(folder / name, drawing) for name, drawing in drawings.items()]
     for path in _drawn(folder).keys() - set(written):
-        path.unlink()
+        remove(path)
     return written
 
 
@@ -126,6 +127,18 @@ def figure_differences(folder: Path, digests: Mapping[str, str], source: str) ->
     return differences
 
 
+def stored_text(page: Path) -> str | None:
+    """Return what a page says; None where there is no such file.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    try:
+        return read_file(page).decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError, NotAFile):
+        return None
+
+
 def _text(report: Report, reports: Path, f: Format, drawings: Mapping[str, bytes]) -> str:
     if f is Format.MARKDOWN:
         return markdown(report.document)
@@ -136,9 +149,8 @@ def _text(report: Report, reports: Path, f: Format, drawings: Mapping[str, bytes
 
 
 def _text_difference(page: Path, wanted: str) -> list[str]:
-    if not page.exists():
+    if (text := stored_text(page)) is None:
         return [f"{page}: missing"]
-    text = page.read_bytes().decode(errors="replace")
     if page.suffix == f".{Format.HTML}":  # its figures are told apart by the hash of their data
         if not drawings_are_whole(text):
             return [f"{page}: its drawings were changed since they were drawn"]
@@ -170,5 +182,9 @@ def _folders(report: Report, reports: Path, formats: Sequence[Format]) -> dict[P
 
 def _drawn(folder: Path) -> dict[Path, str]:
     """Return the figures of ours that are in a folder, with the hashes of their data."""
-    found = {path: stored_digest(path) for path in folder.glob("*.svg")}
-    return {path: digest for path, digest in found.items() if digest is not None}
+    found = {}
+    for path in folder.glob("*.svg"):
+        with suppress(FileNotFoundError, NotAFile):  # another report has removed it meanwhile
+            if (digest := stored_digest(path)) is not None:
+                found[path] = digest
+    return found

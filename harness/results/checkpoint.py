@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from harness.results.files import write_atomic
+from harness.results.files import NotAFile, open_file, storage_errors, write_atomic
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -26,12 +26,17 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     itself does not notice most single flipped bits.
 
     Raises:
-        OSError: The folder cannot be written, or the disk is full; the old checkpoint stays.
+        StorageError: The folder cannot be written, or the disk is full; the old checkpoint stays.
     """
 
     def write(file: BinaryIO) -> None:
         hashed = _Hashed(file)
-        torch.save(dict(state), hashed)  # type: ignore[arg-type]  # write and flush suffice
+        try:
+            torch.save(dict(state), hashed)  # type: ignore[arg-type]  # write and flush suffice
+        except RuntimeError as error:  # how torch says that it could not write
+            if hashed.trouble is None:
+                raise
+            raise hashed.trouble from error
         file.write(hashed.digest())
 
     write_atomic(path, write)
@@ -41,21 +46,22 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a state without executing anything it may contain.
 
     Raises:
+        FileNotFoundError: There is none.
         DamagedCheckpoint: The file is not what ``save_checkpoint`` wrote.
+        StorageError: It cannot be read.
     """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        left = path.stat().st_size - _DIGEST
-        while left > 0 and (block := file.read(min(left, 1 << 20))):
-            digest.update(block)
-            left -= len(block)
-        if file.read() != digest.digest():
-            raise DamagedCheckpoint(f"{path}: its checksum does not match")
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds for what is not its format
-        raise DamagedCheckpoint(f"{path}: not a checkpoint ({type(error).__name__})") from error
-    return state
+        with storage_errors(path, "read"), open_file(path) as file:
+            left = path.stat().st_size - _DIGEST
+            while left > 0 and (block := file.read(min(left, 1 << 20))):
+                digest.update(block)
+                left -= len(block)
+            if file.read() != digest.digest():
+                raise DamagedCheckpoint(f"{path}: its checksum does not match")
+            return _loaded(path)
+    except NotAFile as error:
+        raise DamagedCheckpoint(str(error)) from None
 
 
 def check_fits(state: Any, like: Any, key: str = "state", *, whole: bool = False) -> None:
@@ -113,18 +119,21 @@ class Stream:
 
     Raises:
         DamagedCheckpoint: The stream does not begin with what the checkpoint says.
+        StorageError: It cannot be written.
     """
 
     def __init__(self, path: Path, mark: Sequence[Any] | None = None) -> None:
         length, digest = mark or (0, hashlib.sha256().hexdigest())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        with path.open("rb") as file:
-            written = file.read(length)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            with open_file(path) as file:
+                written = file.read(length)
         self._path, self._length, self._hash = path, length, hashlib.sha256(written)
         if self._hash.hexdigest() != digest:
             raise DamagedCheckpoint(f"{path}: not the stream its checkpoint was made with")
-        os.truncate(path, length)
+        with storage_errors(path):
+            os.truncate(path, length)
         self.rows: list[dict[str, Any]] = [json.loads(line) for line in written.splitlines()]
 
     @property
@@ -137,17 +146,22 @@ class Stream:
 
         Raises:
             ValueError: A figure is not finite.
+            StorageError: The file cannot be written.
         """
         line = json.dumps(row, sort_keys=True, allow_nan=False) + "\n"
-        with self._path.open("a") as file:
+        with storage_errors(self._path), self._path.open("a") as file:
             file.write(line)
         self._length += len(line.encode())
         self._hash.update(line.encode())
         self.rows.append(json.loads(line))
 
     def sync(self) -> None:
-        """Make sure that a checkpoint written next finds its rows, even after a power cut."""
-        with self._path.open("rb+") as file:
+        """Make sure that a checkpoint written next finds its rows, even after a power cut.
+
+        Raises:
+            StorageError: It is not.
+        """
+        with storage_errors(self._path), self._path.open("rb+") as file:
             os.fsync(file.fileno())
 
 
@@ -167,10 +181,10 @@ class Tail:
         try:
             if self._path.stat().st_size < self._offset:
                 self._offset = 0  # cut back to a checkpoint
-            with self._path.open("rb") as file:
+            with open_file(self._path) as file:
                 file.seek(self._offset)
                 whole = file.read().rpartition(b"\n")[0]
-        except FileNotFoundError:
+        except (OSError, NotAFile):  # who writes it will say
             return False
         if not whole:
             return False
@@ -182,15 +196,34 @@ class Tail:
         return True
 
 
+def _loaded(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # torch raises half a dozen kinds for what is not its format
+        raise DamagedCheckpoint(f"{path}: not a checkpoint ({type(error).__name__})") from error
+    return state
+
+
 class _Hashed:
-    """A file to write to that remembers the hash of what it was given."""
+    """A file to write to that remembers the hash of what it was given, and what went wrong.
+
+    Attributes:
+        trouble: The first error in writing; torch reports another one, which names no cause.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._hash = file, hashlib.sha256()
+        self.trouble: OSError | None = None
 
     def write(self, data: bytes | memoryview) -> int:
         self._hash.update(data)
-        return self._file.write(data)
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.trouble = self.trouble or error
+            raise
 
     def flush(self) -> None:
         self._file.flush()

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from harness.config.cell import Cell
 from harness.errors import StorageError
-from harness.results.files import now, write_text
+from harness.results.files import now, read_file, write_text
 
 LONGEST_MESSAGE, LONGEST_TRACEBACK = 500, 20_000  # characters that are kept
 MOST_BYTES = 1 << 20  # of a failure's record
@@ -50,9 +50,7 @@ class Failure:
 def load_failure(path: Path) -> Failure | None:
     """Return a cell's last failure; None without one, or when it cannot be read."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        return TypeAdapter(Failure).validate_json(path.read_bytes(), strict=True)
+        return TypeAdapter(Failure).validate_json(read_file(path, MOST_BYTES), strict=True)
     except (OSError, ValueError):
         return None
 

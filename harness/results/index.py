@@ -10,7 +10,7 @@ from harness.config.cell import Cell
 from harness.config.grid import Grid
 from harness.errors import ConfigurationError
 from harness.results.failure import load_failure
-from harness.results.files import CellFiles, is_held
+from harness.results.files import CellFiles, is_held, storage_errors
 from harness.results.result import DamagedResult, RunResult, load_result
 
 if TYPE_CHECKING:
@@ -116,9 +116,11 @@ def list_results(folder: Path) -> Iterator[tuple[Path, RunResult]]:
 
     Raises:
         ConfigurationError: There is no such folder, or a record in it is damaged.
+        StorageError: It cannot be read.
     """
-    if not folder.is_dir():
-        raise ConfigurationError(f"{folder}: no such folder of results")
+    with storage_errors(folder, "read"):
+        if not folder.is_dir():
+            raise ConfigurationError(f"{folder}: no such folder of results")
     for path in sorted(folder.rglob("seed=*.json")):
         if not path.name.endswith(".failed.json"):
             try:
@@ -215,14 +217,14 @@ def _watched(cell: Cell, folder: Path) -> Run:
 
 def _find(cell: Cell, files: CellFiles) -> Run:
     try:
-        modified_ns = files.result.stat().st_mtime_ns
+        with storage_errors(files.result, "read"):
+            modified_ns = files.result.stat().st_mtime_ns
+        stored = load_result(files.result)
     except (FileNotFoundError, NotADirectoryError):
         failure = load_failure(files.failure)
         if failure is None or failure.fingerprint != cell.fingerprint:
             return Run(cell=cell, state=State.MISSING)
         return Run(cell=cell, state=State.FAILED, reason=f"{failure.kind}: {failure.message}")
-    try:
-        stored = load_result(files.result)
     except DamagedResult as error:
         # Without the folder: a report must not depend on where the results lie.
         reason = str(error).removeprefix(f"{files.result}: ").replace(str(files.result), "it")

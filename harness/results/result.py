@@ -16,7 +16,7 @@ from typing_extensions import TypeAliasType, TypedDict
 
 from harness.config.cell import SCHEMA, Budget, Cell
 from harness.config.toml import key_text
-from harness.results.files import CellFiles, write_text
+from harness.results.files import CellFiles, NotAFile, read_file, write_text
 from scenarios import SCENARIOS
 
 MOST_STEPS, MOST_FIGURES = 200, 2500  # of traces: a record stays at some 60 KB
@@ -101,19 +101,19 @@ def load_result(path: Path) -> RunResult:
     """Read a result.
 
     Raises:
+        FileNotFoundError: There is none.
         DamagedResult: The file cannot be read as a result, was changed since it was written, or
             holds what no run leaves behind.
+        StorageError: It cannot be read.
     """
     try:
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise DamagedResult(f"{size} bytes; a record has at most {MOST_BYTES}")
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path, MOST_BYTES).decode()
         seal = _SEAL.match(text)
         body = "{" + text[seal.end() if seal else 1 :].rstrip("\n")
         if seal is None or _hash(body) != seal[1]:
             raise DamagedResult(_broken_seal(text))
         record = _read(body)
-    except (OSError, UnicodeDecodeError) as error:
+    except (NotAFile, UnicodeDecodeError) as error:
         raise DamagedResult(f"{path}: not the record of a run ({error})") from error
     except DamagedResult as error:
         raise DamagedResult(f"{path}: {error}") from None

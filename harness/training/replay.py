@@ -14,7 +14,8 @@ from harness.config.cell import Cell, check_runnable
 from harness.errors import StorageError
 from harness.results.checkpoint import DamagedCheckpoint, check_fits, load_checkpoint
 from harness.results.cost import Costs, duration
-from harness.results.files import CellFiles, move_aside, storage_errors
+from harness.results.failure import failure_kind
+from harness.results.files import CellFiles, move_aside
 from harness.results.index import look
 from harness.results.provenance import code_and_machine
 from harness.results.result import RunResult
@@ -56,8 +57,7 @@ def load_policy(cell: Cell, folder: str | Path) -> Training:
         training = recall_policy(folder, cell)
     except DamagedCheckpoint as error:
         path, training = CellFiles.of(folder, cell).policy, None
-        with storage_errors(path):
-            log.print(f"{error}; moved to {move_aside(path).name}", soft_wrap=True)
+        log.print(f"{error}; moved to {move_aside(path).name}", soft_wrap=True)
     if training is None:
         _train(cell, folder, log)
         training = recall_policy(folder, cell)
@@ -75,26 +75,29 @@ def recall_policy(folder: Path, cell: Cell) -> Training | None:
         The run; None where no policy is kept, or one of other settings or another version.
 
     Raises:
-        DamagedCheckpoint: The file cannot be read, or does not fit the method.
+        DamagedCheckpoint: The file is damaged, or does not fit the method.
+        StorageError: It cannot be read.
     """
     training = Training(cell)
     training.evaluation = training.n_evaluations
     if not training.method.learns:
         return training
     path = CellFiles.of(folder, cell).policy
-    if not path.exists():
-        return None
-    kept = load_checkpoint(path)
     try:
+        kept = load_checkpoint(path)
         if kept["fingerprint"] != cell.fingerprint:
             return None
         for whole in (False, True):  # before and after
             fresh = training.method.state_dict()
             check_fits(kept["policy"], learned(fresh), "policy", whole=whole)
             training.method.load_state_dict(fresh | kept["policy"])
-    except (OSError, MemoryError):
+    except FileNotFoundError:
+        return None
+    except (DamagedCheckpoint, OSError):
         raise
     except Exception as error:  # of torch, NumPy and methods, for what does not fit them
+        if failure_kind(error) == "memory":
+            raise
         raise DamagedCheckpoint(f"{path}: does not fit its method ({error})") from error
     return training
 

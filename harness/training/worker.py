@@ -21,7 +21,7 @@ from harness.results.checkpoint import (
     save_checkpoint,
 )
 from harness.results.failure import failure_kind
-from harness.results.files import CellFiles, cell_lock, move_aside, now, storage_errors
+from harness.results.files import CellFiles, cell_lock, move_aside, now, remove, tidy
 from harness.results.index import State, find
 from harness.results.provenance import code_and_machine
 from harness.results.result import WINDOW, RunResult, check_rows
@@ -99,12 +99,13 @@ def work(
     with cell_lock(files.lock) as mine:
         if not mine:
             return Outcome(state="busy", metrics={})
+        moved = tidy(files)
         found, notes = _found(cell, folder, replaces)
         if found is not None and not for_policy:
             return found
-        files.failure.unlink(missing_ok=True)
+        remove(files.failure)
         outcome = _run(cell, folder, checkpoint_every, stop, for_policy=for_policy)
-        return replace(outcome, notes=(*notes, *outcome.notes))
+        return replace(outcome, notes=(*moved, *notes, *outcome.notes))
 
 
 def keep_policy(folder: Path, training: Training) -> None:
@@ -117,8 +118,7 @@ def keep_policy(folder: Path, training: Training) -> None:
         return
     path, state = CellFiles.of(folder, training.cell).policy, training.method.state_dict()
     kept = {"fingerprint": training.cell.fingerprint, "policy": learned(state)}
-    with storage_errors(path):
-        save_checkpoint(path, kept)
+    save_checkpoint(path, kept)
 
 
 def learned(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,20 +228,18 @@ def _run(
         if training.done or not (asked or time.monotonic() - saved >= checkpoint_every):
             continue
         state = {"fingerprint": cell.fingerprint, "stream": stream.mark, "cost": cost}
-        with storage_errors(files.checkpoint):
-            stream.sync()
-            save_checkpoint(files.checkpoint, state | {"training": training.state_dict()})
+        stream.sync()
+        save_checkpoint(files.checkpoint, state | {"training": training.state_dict()})
         saved = time.monotonic()
         if asked:
             metrics = stream.rows[-1]["metrics"]
             return Outcome(state="stopped", metrics=metrics, notes=tuple(notes))
     result = make_result(training, stream.rows, usage.read())
-    if not (for_policy and files.result.exists()):
-        with storage_errors(files.result):
-            result.save(folder)
-    files.stream.unlink()
-    files.checkpoint.unlink(missing_ok=True)
     keep_policy(folder, training)
+    if not (for_policy and files.result.exists()):
+        result.save(folder)
+    remove(files.stream)  # last: a run killed in between goes on from them, or has its result
+    remove(files.checkpoint)
     metrics, wall_s = result.curve[-1]["metrics"], result.provenance["wall_s"]
     if (left := metrics.get("selfishness_mean", 1.0)) < COLLAPSE:
         notes.append(f"sharing collapsed: mean self weight {left:.3f} at the last evaluation")
@@ -250,12 +248,10 @@ def _run(
 
 def _advance(training: Training, stream: Stream, files: CellFiles) -> None:
     try:
-        row = training.advance()
-        with storage_errors(files.stream):
-            stream.append(row)
+        stream.append(training.advance())
     except Exception as error:
         if failure_kind(error) == "error":
-            files.checkpoint.unlink(missing_ok=True)  # faults come back: mended, it starts anew
+            remove(files.checkpoint)  # faults come back: mended, it starts anew
         raise
 
 
@@ -268,8 +264,7 @@ def _restore(cell: Cell, files: CellFiles) -> tuple[Training, Stream, Usage, lis
         except DamagedCheckpoint as error:
             aside = move_aside(files.checkpoint).name
             notes.append(f"{error}; moved to {aside}, the cell starts over")
-    with storage_errors(files.stream):
-        return Training(cell), Stream(files.stream), Usage(), notes
+    return Training(cell), Stream(files.stream), Usage(), notes
 
 
 def _go_on(training: Training, files: CellFiles) -> tuple[Training, Stream, Usage]:
@@ -291,9 +286,11 @@ def _go_on(training: Training, files: CellFiles) -> tuple[Training, Stream, Usag
         ended = stream.rows[-1]
         if any(getattr(training, k) != ended[k] for k in ("evaluation", "episode", "step")):
             raise DamagedCheckpoint("does not stand where its stream ends")
-    except (OSError, MemoryError):
+    except OSError:
         raise
     except Exception as error:  # of torch, NumPy and methods, for what does not fit them
+        if failure_kind(error) == "memory":
+            raise
         said = error if isinstance(error, DamagedCheckpoint) else f"{type(error).__name__}: {error}"
         if isinstance(error, ValidationError):
             first = error.errors()[0]

@@ -12,7 +12,7 @@ from harness.config.seeding import seeds_text
 from harness.plotting.draw import draw
 from harness.plotting.plot import Curve, Plot
 from harness.report.document import Table
-from harness.report.files import figure_differences, write_figures
+from harness.report.files import figure_differences, stored_text, write_figures
 from harness.report.markdown import code, escape, table_text
 from harness.report.numbers import NOTHING, decimals, number, rough, sentence
 from harness.results.files import write_text
@@ -93,7 +93,7 @@ class Publication:
             The files, the page first.
 
         Raises:
-            OSError: The folder cannot be written.
+            StorageError: The folder cannot be written.
         """
         drawings = {name: draw(plot) for name, plot in self._plots.items()}
         return [write_text(self._page, self._text), *write_figures(self._figures, drawings)]
@@ -101,9 +101,9 @@ class Publication:
     def differences(self) -> list[str]:
         """Say in what the files that there are differ from what the studies say; a line each."""
         found = []
-        if not self._page.exists():
+        if (text := stored_text(self._page)) is None:
             found = [f"{self._page}: missing"]
-        elif self._page.read_text() != self._text:
+        elif text != self._text:
             found = [f"{self._page}: not what the studies say"]
         digests = {name: plot.digest for name, plot in self._plots.items()}
         return found + figure_differences(self._figures, digests, "studies")

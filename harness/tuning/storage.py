@@ -19,7 +19,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 
 from harness.errors import ConfigurationError
-from harness.results.files import storage_errors
+from harness.results.files import NotAFile, read_file, storage_errors
 from harness.tuning import FOLDER
 from harness.tuning.plan import Plan
 from harness.tuning.proposing import pruner
@@ -61,15 +61,17 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises:
         ConfigurationError: Somebody else holds it for too long.
+        StorageError: It cannot be made.
     """
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=PATIENCE_S, poll_interval=0.005)
-    except Timeout:
-        raise ConfigurationError(
-            f"{path}: locked by another process for {PATIENCE_S:g} s; is a `tune` on the same "
-            "study stopped or stuck? End it; no finished trial is lost"
-        ) from None
+    with storage_errors(path):
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=PATIENCE_S, poll_interval=0.005)
+        except Timeout:
+            raise ConfigurationError(
+                f"{path}: locked by another process for {PATIENCE_S:g} s; is a `tune` on the same "
+                "study stopped or stuck? End it; no finished trial is lost"
+            ) from None
     try:
         yield
     finally:
@@ -77,13 +79,18 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def try_lock(path: Path) -> FileLock | None:
-    """Return a lock, taken; None if somebody else has it."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return None
-    return lock
+    """Return a lock, taken; None if somebody else has it.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
+    with storage_errors(path):
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        return lock
 
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # our own views say what there is to say
@@ -164,7 +171,10 @@ class _Journal(JournalFileBackend):
 
 def _mend(path: Path) -> None:
     """Cut off a line that a power cut left half written; refuse any other damage."""
-    content = path.read_bytes() if path.exists() else b""
+    try:
+        content = read_file(path) if path.exists() else b""
+    except NotAFile:
+        raise _damaged(path, "it is not a file") from None
     *lines, half = content.split(b"\n")
     for n, line in enumerate(lines, start=1):
         try:

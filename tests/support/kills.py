@@ -1,6 +1,7 @@
-"""Kills a running grid, parent and workers, and starts it again until it is done."""
+"""Kills a running grid, its parent, a worker or all, and starts it again until it is done."""
 
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import torch
 
 from harness.config.cell import Cell
 from harness.config.grid import load_grid
@@ -42,16 +44,20 @@ budget = {{ episodes = {episodes}, steps = 0, {evaluated} }}
 """
 
 
+VICTIMS = ("all", "parent", "worker")
+
+
 @dataclass(frozen=True, slots=True)
-class Session:
-    """One start of the grid, up to its kill or its end.
+class Kill:
+    """One kill.
 
     Attributes:
-        killed: Whether it was killed, rather than done.
-        inside: Names of the cells that had begun and not ended when it was killed.
+        victim: Who was killed; without a parent workers end themselves, without a worker the run
+            goes on.
+        inside: Names of the cells that had a checkpoint and no result.
     """
 
-    killed: bool
+    victim: str
     inside: tuple[str, ...]
 
 
@@ -65,37 +71,10 @@ def write_grid(path: Path, *, episodes: int, evaluations: int) -> tuple[Cell, ..
 
 def uninterrupted(cells: tuple[Cell, ...], folder: Path) -> list[RunResult]:
     """Run the cells in this process, in one go each."""
+    torch.set_num_threads(1)  # as in workers
     for cell in cells:
         work(cell, folder, 1e9, lambda: False)
     return [load_result(CellFiles.of(folder, cell).result) for cell in cells]
-
-
-def session(grid: Path, results: Path, cells: tuple[Cell, ...], wait_s: float | None) -> Session:
-    """Start the grid; kill it some time after the first cell goes on, if told to."""
-    command = [sys.executable, "-m", "harness", "run", "--grid", str(grid), "-j", "2"]
-    command += ["--results", str(results), "--checkpoint-every", "0", "--rerun", "failed"]
-    folder = results / grid.stem
-    before = progress(cells, folder)
-    run = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
-    while wait_s is not None and run.poll() is None and progress(cells, folder) == before:
-        time.sleep(0.01)
-    try:
-        _, errors = run.communicate(timeout=wait_s)
-    except subprocess.TimeoutExpired:
-        kill(run.pid)
-        run.communicate()
-        inside = tuple(
-            cell.id
-            for cell in cells
-            if (files := CellFiles.of(folder, cell)).checkpoint.exists()
-            and not files.result.exists()
-        )
-        return Session(killed=True, inside=inside)
-    if run.returncode != 0:
-        raise RuntimeError(f"`run` ended with {run.returncode}: {errors.decode()}")
-    return Session(killed=False, inside=())
 
 
 def progress(cells: tuple[Cell, ...], folder: Path) -> list[int]:
@@ -116,24 +95,83 @@ def kill(pid: int) -> None:
 
 def kill_and_resume(
     folder: Path, n_kills: int, longest_s: float, *, episodes: int, evaluations: int, seed: int
-) -> tuple[list[Session], list[str]]:
+) -> tuple[list[Kill], list[str]]:
     """Kill a grid at random moments until it was killed often enough, then let it end.
 
     Returns:
-        All sessions, and the names of the cells whose results differ from an uninterrupted run's.
+        All kills, and what differs from an uninterrupted run: cells by name, and files left over.
     """
     grid, moments = folder / "killed.toml", random.Random(seed)
     cells = write_grid(grid, episodes=episodes, evaluations=evaluations)
     whole = uninterrupted(cells, folder / "whole")
-    sessions: list[Session] = []
-    while sum(s.killed for s in sessions) < n_kills and (not sessions or sessions[-1].killed):
-        sessions.append(session(grid, folder, cells, moments.uniform(0.0, longest_s)))
-    if sessions[-1].killed:
-        sessions.append(session(grid, folder, cells, None))
+    kills: list[Kill] = []
+    while len(kills) < n_kills and not _done(cells, folder / "killed"):
+        kills += _session(grid, cells, moments, longest_s, n_kills - len(kills))
+    _session(grid, cells, moments, longest_s, 0)
     results = [load_result(CellFiles.of(folder / "killed", cell).result) for cell in cells]
     different = [
         first.cell.id
         for first, second in zip(whole, results, strict=True)
         if any(getattr(first, key) != getattr(second, key) for key in COMPARED)
     ]
-    return sessions, different
+    return kills, different + leftovers(folder / "killed")
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return names of files that done cells do not have."""
+    kept = re.compile(r"seed=\d+\.(json|lock|policy\.pt)")
+    return [p.name for p in folder.rglob("*") if p.is_file() and not kept.fullmatch(p.name)]
+
+
+def _done(cells: tuple[Cell, ...], folder: Path) -> bool:
+    return all(CellFiles.of(folder, cell).result.exists() for cell in cells)
+
+
+def _session(
+    grid: Path, cells: tuple[Cell, ...], moments: random.Random, longest_s: float, n_kills: int
+) -> list[Kill]:
+    """Start the grid; kill it so often, or until a kill ends it, some time after it goes on."""
+    command = [sys.executable, "-m", "harness", "run", "--grid", str(grid), "-j", "2"]
+    command += ["--results", str(grid.parent), "--checkpoint-every", "0", "--rerun", "failed"]
+    folder, log, kills = grid.parent / grid.stem, grid.with_suffix(".log"), list[Kill]()
+    with log.open("w") as said:
+        run = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+        )
+    while len(kills) < n_kills:
+        before = progress(cells, folder)
+        while run.poll() is None and progress(cells, folder) == before:
+            time.sleep(0.01)
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(moments.uniform(0.0, longest_s))
+        if run.poll() is not None:
+            break
+        kills.append(_kill_some(run, moments.choice(VICTIMS), cells, folder))
+        if kills[-1].victim != "worker":
+            run.wait()
+            return kills
+    if run.wait() not in ((0, 1) if kills else (0,)):  # 1: a cell whose worker was killed
+        raise RuntimeError(f"`run` ended with {run.returncode}: {log.read_text()}")
+    return kills
+
+
+def _kill_some(
+    run: subprocess.Popen[bytes], victim: str, cells: tuple[Cell, ...], folder: Path
+) -> Kill:
+    """Kill a worker, the parent, or the parent with all below it; wait until all these are gone."""
+    below = psutil.Process(run.pid).children(recursive=True)
+    workers = [process for process in below if process.ppid() != run.pid]
+    if victim == "worker" and workers:
+        workers[0].kill()
+        psutil.wait_procs(workers[:1], timeout=10)
+    elif victim == "parent":
+        run.kill()
+        _, alive = psutil.wait_procs(below, timeout=30)
+        if alive:
+            raise RuntimeError(f"alive without their parent: {alive}")
+    else:
+        victim = "all"
+        kill(run.pid)
+    every = ((cell.id, CellFiles.of(folder, cell)) for cell in cells)
+    inside = (name for name, of in every if of.checkpoint.exists() and not of.result.exists())
+    return Kill(victim, tuple(inside))

@@ -94,7 +94,7 @@ def run(
         plan(grid, only, results, rerun, as_json)
     from harness.config.grid import load_grid, select
     from harness.results.cost import Costs
-    from harness.results.files import check_writable, claim_folder, sweep
+    from harness.results.files import prepare_folder
     from harness.results.index import count, look, to_run
     from harness.training.pool import Job, Summary, execute
 
@@ -107,9 +107,7 @@ def run(
         Job(cell=run.cell, expected_s=costs.expected_s(run.cell), replaces=run.modified_ns)
         for run in to_run(before, rerun)
     ]
-    check_writable(folder)
-    sweep(folder, (run.cell for run in before))
-    claim_folder(folder, loaded.file)
+    prepare_folder(folder, loaded.file, (run.cell for run in before))
     tell_imports(loaded, log)
     _announce(log, before, todo, costs)
     summary = Summary()

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from importlib import resources
@@ -69,11 +69,6 @@ def load_grid(name_or_path: str | Path) -> Grid:
     if name not in shipped and not name.endswith(".toml"):
         raise ConfigurationError(f"grid {name}: no such grid; {nearest(name, shipped)}")
     path = shipped.get(name) or Path(name)
-    if path.stem in shipped and name not in shipped:
-        raise ConfigurationError(
-            f"{path}: {path.stem} is a grid that comes with the harness, and both would keep their "
-            "results in one folder; rename the file"
-        )
     file = checked(GridFile, read_toml(path, str(path)), str(path))
     sources, tasks = dict[Cell, str](), _Tasks()
     for index, sweep in enumerate(file.sweep):
@@ -88,7 +83,7 @@ def load_grid(name_or_path: str | Path) -> Grid:
     if not sources:
         raise ConfigurationError(f"{path}: no method can play any of the scenarios: no cells")
     return Grid(
-        name=_name(path),
+        name=name if name in shipped else _name(path, shipped),
         description=file.description or f"the cells of {path.name}",
         tuning=file.tuning,
         cells=tuple(sources),
@@ -140,8 +135,13 @@ def select(cells: Iterable[Cell], only: str | None) -> tuple[Cell, ...]:
     return chosen
 
 
-def _name(path: Path) -> str:
-    """Return what a grid's files are called: never a folder above, or an option of a command."""
+def _name(path: Path, taken: Collection[str]) -> str:
+    """Return what a user's grid is called: never a folder above, or an option of a command."""
+    if path.stem in taken:
+        raise ConfigurationError(
+            f"{path}: {path.stem} is a grid that comes with the harness, and both would keep their "
+            "results in one folder; rename the file"
+        )
     if re.fullmatch(r"\w[\w .,+=()@-]{0,99}", path.stem) is None:
         raise ConfigurationError(
             f"grid file {str(path)!r}: {path.stem!r} cannot name a folder of results; it is to "

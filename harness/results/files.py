@@ -298,17 +298,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def claim_folder(folder: Path, grid_file: Path | None) -> None:
-    """Note which grid file a folder of results belongs to.
+def prepare_folder(folder: Path, grid_file: Path | None, cells: Iterable[Cell]) -> None:
+    """Make a grid's folder of results ready for a run: writable, the grid's own, without leftovers.
 
     Raises:
         ConfigurationError: See ``check_claim``.
         StorageError: The folder cannot be written.
     """
     check_claim(folder, grid_file)
+    check_writable(folder)
     if grid_file is not None:
-        with storage_errors(folder / _CLAIM):
-            write_text(folder / _CLAIM, f"{_from(folder, grid_file)}\n")
+        write_text(folder / _CLAIM, f"{_from(folder, grid_file)}\n")
+    sweep(folder, cells)
 
 
 def check_claim(folder: Path, grid_file: Path | None) -> None:
@@ -320,7 +321,7 @@ def check_claim(folder: Path, grid_file: Path | None) -> None:
     claim = folder / _CLAIM
     if grid_file is None or not claim.is_file():
         return
-    owner = claim.read_text(encoding="utf-8").strip()
+    owner = read_file(claim).decode(errors="replace").strip()
     if owner != _from(folder, grid_file):
         raise ConfigurationError(
             f"{grid_file}: {folder} holds the results of another grid of that name, "

@@ -126,7 +126,7 @@ def _other(old: Any, rng: random.Random) -> Any:
         ways += [
             lambda: old[:1] if old.ndim else old.reshape(1),
             lambda: old.double() if old.dtype != torch.float64 else old.int(),
-            lambda: torch.full_like(old, torch.nan) if old.is_floating_point() else old - 1,
+            lambda: torch.full_like(old, torch.nan) if old.is_floating_point() else old ^ 1,
             lambda: old.unsqueeze(0),
         ]
     return rng.choice(ways)()
@@ -423,6 +423,8 @@ def judge(kind: str, seed: int) -> Verdict:
 def _alone() -> None:
     torch.set_num_threads(1)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    for method in ("dqn", "ltos", "lio"):
+        _stopped(method)  # trained once, and outside of an input's time
 
 
 def fuzz(n: int, seed: int, *, workers: int = 2) -> list[Verdict]:
@@ -442,7 +444,8 @@ def fuzz(n: int, seed: int, *, workers: int = 2) -> list[Verdict]:
 
 
 def main() -> int:
-    n, seed = ([*map(int, sys.argv[1:]), 2000, 0][k] for k in (0, max(1, len(sys.argv) - 1)))
+    given = [int(text) for text in sys.argv[1:]]
+    n, seed = [*given, *(2000, 0)[len(given) :]]
     found = fuzz(n, seed)
     counts = Counter((verdict.kind, verdict.what) for verdict in found)
     whats = ("taken", "refused", "traceback", "hang")

@@ -7,12 +7,13 @@ what is drawn has seven (``drawn``). Results and exports keep all that was compu
 """
 
 import math
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 import numpy as np
 from jaxtyping import Float
 
 DIGITS = 10
+_ANY = Context(prec=400)  # whatever a float may be; 28 digits, the default, end at 1e25
 _DRAWN = 7  # a drawing of a few hundred points shows no more than four
 
 
@@ -61,7 +62,7 @@ def half_up(value: float, decimals: int) -> Decimal:
         decimals: How many decimals it keeps; tens with -1, hundreds with -2.
     """
     exact = Decimal(repr(stable(value)))
-    return exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0
+    return _ANY.add(exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _ANY), 0)
 
 
 def exponent(value: float) -> int:

@@ -36,8 +36,8 @@ class Mute(Exception):  # noqa: N818
 
 def bear(*, apart: bool = True) -> None:
     """Leave two processes behind: one with all open files, one that is in a group of its own."""
-    kept = os.fork() or time.sleep(600)
-    started = subprocess.Popen(["sleep", "600"], start_new_session=apart)
+    kept = os.fork() or time.sleep(200)
+    started = subprocess.Popen(["sleep", "200"], start_new_session=apart)
     with Path("left").open("a") as file:
         file.write(f"{kept} {started.pid} ")
 

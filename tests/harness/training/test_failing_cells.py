@@ -89,7 +89,7 @@ def ended(tmp_path_factory) -> Ended:
         capture_output=True,
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        timeout=240,
+        timeout=150,
     )
     answer = json.loads(done.stdout)
     cells = {cell["id"].partition("does=")[2].partition(",")[0]: cell for cell in answer["cells"]}

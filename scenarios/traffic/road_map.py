@@ -11,7 +11,7 @@ from scenarios.base import Actions, AgentMap
 from scenarios.traffic.drivers import Driver
 from scenarios.traffic.entries import Entry, read_json
 from scenarios.traffic.networks import Source, grid_size
-from scenarios.traffic.roadnet_file import parse_intersections, parse_links, parse_roads
+from scenarios.traffic.roadnet_file import parse_parts
 from scenarios.traffic.signals import Site, greens
 
 NO_LIGHT, RED, GREEN = -1, 0, 1
@@ -73,9 +73,7 @@ def road_map(source: Source) -> RoadMap:
     content = source.contents()[0]
     data = read_json(content) if isinstance(content, Path) else content
     root = Entry.of("roadnet", "roadnet", data)
-    places = parse_intersections(root)
-    roads = parse_roads(root, {p.id: i for i, p in enumerate(places)}, [p.width for p in places])
-    links = parse_links(places, roads, {road.id: r for r, road in enumerate(roads)})
+    places, roads, links = parse_parts(root)
     lines = [line for road in roads for line in road.lanes]
     middles = [p.entry.entry("point") for p in places if not p.virtual]
     return RoadMap(

@@ -307,7 +307,8 @@ class Simulation:
         v = self._state.vehicles[slot]
         if not 0 <= v["drivable"] < self.net.n_lanes:
             return False
-        route = self._router.expand([int(self.net.lane_road[v["drivable"]]), *anchors])
+        here = int(self._tables.routes[v["route_first"] + v["road_index"]])  # rewound by `resume`
+        route = self._router.expand([here, *anchors])
         if route is None:
             return False
         first, last = self._store_route(route)

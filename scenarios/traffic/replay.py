@@ -1,6 +1,6 @@
 """CityFlow's replay files: where the vehicles are and what the signals show after every step.
 
-Specification, section 12. Other than CityFlow's the file is never open between two steps: what was
+Specification, section 12. Unlike CityFlow's, the file is never open between two steps: what was
 simulated is on disk, and nothing is left to close.
 """
 
@@ -55,7 +55,15 @@ class Replay:
             NetworkError: it cannot be written.
         """
         self._path = str(Path(path).absolute())  # scripts may change their folder
-        write_text(path, "", "replay file")
+        self.clear()
+
+    def clear(self) -> None:
+        """Empty the file.
+
+        Raises:
+            NetworkError: it cannot be written.
+        """
+        write_text(self._path, "", "replay file")
 
     def add(self, simulation: Simulation, names: Sequence[str]) -> None:
         """Write what a step led to.
@@ -74,9 +82,13 @@ class Replay:
             stuck = names[int(np.isfinite(x + y).argmin())]
             raise NetworkError(f"{self._path}: replay file: {stuck} is on a road without a length")
         numbers = decimals(np.stack([x, y], axis=1).ravel(), _N_TENS)
-        shapes = [self._shape(models[k]) for k in simulation.state.journeys["model"][slots].tolist()]
+        shapes = [
+            self._shape(models[k]) for k in simulation.state.journeys["model"][slots].tolist()
+        ]
         rows = zip(numbers[::2], numbers[1::2], headings, names, shapes, strict=True)
-        vehicles = "".join([f"{x} {y} {angle} {name} 0 {shape}," for x, y, angle, name, shape in rows])
+        vehicles = "".join(
+            [f"{x} {y} {angle} {name} 0 {shape}," for x, y, angle, name, shape in rows]
+        )
         lights = self._lights.text(simulation.state.phase, simulation.state.green)
         write_text(self._path, f"{vehicles};{lights}\n", "replay file", mode="a")
 
@@ -164,8 +176,10 @@ class Lines:
     def _walk(
         self, drivable: Int32[np.ndarray, "n"], rest: Float64[np.ndarray, "n"], strictly: bool
     ) -> tuple[Int64[np.ndarray, "n"], Float64[np.ndarray, "n"]]:
-        """Return the segments that places lie on, and how far; ends belong to the segment before
-        them or, not strictly, to the one behind."""
+        """Return the segments that places lie on, and how far on them.
+
+        An end belongs to the segment before it or, not strictly, to the one behind.
+        """
         k, beyond = self._first[drivable], np.greater if strictly else np.greater_equal
         while len(on := np.flatnonzero(beyond(rest, self._length[k]))):
             rest[on] -= self._length[k[on]]

@@ -1,4 +1,4 @@
-"""What CityFlow's viewer draws below the vehicles: its `roadnetLogFile` (specification, section 12)."""
+"""What CityFlow's viewer draws below the vehicles: `roadnetLogFile` (specification, section 12)."""
 
 import json
 import math
@@ -10,7 +10,6 @@ import numpy as np
 from scenarios.traffic import geometry
 from scenarios.traffic.crosses import sort_like_libstdcxx
 from scenarios.traffic.engine.decimals import decimals
-from scenarios.traffic.entries import Entry
 from scenarios.traffic.geometry import Point
 from scenarios.traffic.roadnet_file import Intersection, Road
 

@@ -6,6 +6,7 @@ entered (the time of their creation stands for it), and sums of waiting vehicles
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def read_snapshot(path: str | Path, simulation: Simulation) -> Saved:
     content = read_json(path, parse_float=float)
     if not isinstance(content, dict) or "vehicles" not in content:
         raise NetworkError(f"{path}: snapshot: cannot be read: it has no 'vehicles'")
-    root = Entry.of(str(path), "snapshot", content)
+    root = Entry.of(str(path), "snapshot", content, strict=False)
     return _Reader(root, simulation).saved()
 
 
@@ -46,8 +47,7 @@ class _Reader:
         self._root, self._net = root, simulation.net
         self._router = Router(simulation.net)
         self._vehicles = [
-            Entry(root.file, f"vehicle {item.string('id')!r}", item.value)
-            for item in root.entries("vehicles")
+            item.named(f"vehicle {item.string('id')!r}") for item in root.entries("vehicles")
         ]
         self._slots = {v.value["id"]: slot for slot, v in enumerate(self._vehicles)}
         self._roads = {road: r for r, road in enumerate(self._net.road_ids)}
@@ -78,8 +78,7 @@ class _Reader:
 
     def _read_vehicle(self, slot: int, entry: Entry) -> None:
         v, speed = self._state.vehicles[slot], entry.number("speed", least=0.0)
-        renamed = Entry(entry.file, entry.name, entry.value | {"length": entry.get("len")})
-        model = VehicleModel.read(renamed)
+        model = VehicleModel.read(replace(entry, value=entry.value | {"length": entry.get("len")}))
         x = 0.5 * speed * speed
         v["dis"], v["speed"], v["gap"] = entry.number("dis"), speed, entry.number("gap")
         v["length"], v["brake"], v["usual_brake"] = (

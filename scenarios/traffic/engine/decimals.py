@@ -1,10 +1,10 @@
 """Decimal numbers as CityFlow writes them into its replay files.
 
-The digits are those of Grisu2 (Loitsch, "Printing Floating-Point Numbers Quickly and Accurately with
-Integers", 2010): they read back as the same number, are mostly as few as that takes, and mostly the
-nearest of these. The last digit is moved towards the number only as far as a small table of powers
-of ten reaches; beyond it Grisu2 keeps the digit it has. CityFlow rests on two libraries whose tables
-differ in length, so that the same number ends otherwise in its two files.
+The digits are those of Grisu2 (Loitsch, "Printing Floating-Point Numbers Quickly and Accurately
+with Integers", 2010): they read back as the same number, are mostly as few as it takes, and mostly
+the nearest of these. The last digit is moved towards the number only as far as a small table of
+powers of ten reaches; beyond it Grisu2 keeps the digit it has. CityFlow uses two libraries whose
+tables differ in length, so that the same number ends otherwise in its two files.
 """
 
 from typing import Any
@@ -69,12 +69,11 @@ def _digits(value: float, n_tens: int, digits: Any) -> tuple[int, int]:
     ``n_tens`` powers of ten help to move the last digit.
     """
     bits = np.float64(value).view(np.uint64)
-    f, e = bits & _FRACTION, np.int64(bits >> np.uint64(52))
-    if e != 0:
+    f, e = bits & _FRACTION, int(bits >> np.uint64(52)) - 1075
+    if e > -1075:
         f |= _HIDDEN
     else:
-        e = 1
-    e -= 1075
+        e += 1
     above, below, e_above, e_below = f * _TWO + _ONE, f * _TWO - _ONE, e - 1, e - 1
     if f == _HIDDEN:
         below, e_below = f * np.uint64(4) - _ONE, e - 2
@@ -85,8 +84,7 @@ def _digits(value: float, n_tens: int, digits: Any) -> tuple[int, int]:
     while f >> np.uint64(63) == _ZERO:
         f <<= _ONE
     nearest = (-61 - e_above) * _LOG2 - _FIRST - 1
-    k = int(nearest)
-    k = (k + (nearest > k) >> 3) + 1
+    k = (int(np.ceil(nearest)) >> 3) + 1
     power = _SIGNIFICANDS[k]
     above, below = _times(above, power) - _ONE, _times(below, power) + _ONE
     places = np.uint64(-(e_above + _EXPONENTS[k] + 64))  # binary, behind the point

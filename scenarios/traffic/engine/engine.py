@@ -57,6 +57,9 @@ class Engine:
         NetworkError: the config, roadnet or flow file is unreadable or breaks a rule.
     """
 
+    _folder = ""
+    _replay: Replay | None = None
+
     def __init__(
         self, config_file: str | Path, thread_num: int = 1, *, strict: bool = False
     ) -> None:
@@ -76,7 +79,8 @@ class Engine:
         self._prepare(
             Simulation(net, flows, interval=interval, seed=seed, rl_traffic_light=rl_traffic_light)
         )
-        self._folder, self._replay = folder, open_replay(config, net, folder)
+        self._folder = folder
+        self._replay = open_replay(config, net, folder)
 
     @classmethod
     def of(
@@ -96,8 +100,6 @@ class Engine:
         return engine
 
     def _prepare(self, simulation: Simulation) -> None:
-        self._folder = ""
-        self._replay: Replay | None = None
         self.simulation = simulation
         net = simulation.net
         self._roads = {road: r for r, road in enumerate(net.road_ids)}

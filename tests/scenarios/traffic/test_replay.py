@@ -1,4 +1,4 @@
-"""Replay files, byte for byte as CityFlow writes them; recordings are skipped where they are not."""
+"""Replay files, byte for byte as CityFlow writes them; skipped where recordings are not."""
 
 import gzip
 import json
@@ -184,4 +184,3 @@ def test_places_on_a_bent_line():
 def test_an_outline_begins_at_the_lowest_point_and_runs_left_around():
     square = [(1.0, 1.0), (0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
     assert _hull(square) == [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
-

@@ -7,6 +7,7 @@ matplotlib with it, when it is used; what all drawings share is in :mod:`scenari
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -26,6 +27,18 @@ class Drawable(Protocol):
 
     def snapshot(self) -> Any:
         """Return copies of the state at this step; what it is only its drawing needs to know."""
+
+
+@runtime_checkable
+class Replayable(Protocol):
+    """A scenario whose episodes a viewer of somebody else's can show."""
+
+    def save_replay(self, roadnet: Path, replay: Path) -> None:
+        """Write episodes from now on: the ground plan, and what moves.
+
+        Raises:
+            ValueError: That cannot be.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -22,7 +22,7 @@ from harness.cli.output import (
     print_json,
     steps,
 )
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from harness.training.replay import Difference
     from scenarios.pictures import Episode, Picture
 
-PNG, GIF = ".png", ".gif"
+PNG, GIF, REPLAY = ".png", ".gif", ".txt"
 STALE = "stale: settings, data or code version changed since this result was computed"
 
 CellArgument = Annotated[
@@ -47,7 +47,9 @@ UptoOption = Annotated[
 PictureOption = Annotated[
     Path,
     typer.Option(
-        metavar="FILE", show_default=False, help="Where to: .gif moves, .png shows one step."
+        metavar="FILE",
+        show_default=False,
+        help="Where to: .gif moves, .png shows one step, .txt is for CityFlow's viewer.",
     ),
 ]
 
@@ -157,7 +159,8 @@ def render(
 ) -> None:
     """Draw an evaluation episode of a cell.
 
-    A .gif is an animation, a .png a picture of one step.
+    A .gif is an animation, a .png a picture of one step. Of traffic there can be a .txt, too: a
+    replay, second by second, for CityFlow's viewer; the roads are beside it, in a .roadnet.json.
 
     Where no trained policy is kept (git has none), the cell is trained again first, which gives
     the same one.
@@ -178,14 +181,16 @@ def render(
     _check(chosen, out, episode, step, fps)
     check_writable(out.parent)
     try:
-        picture = load_picture(chosen.scenario)
+        picture = None if out.suffix == REPLAY else load_picture(chosen.scenario)
     except ValueError as error:
         raise ConfigurationError(f"{chosen.id}: {error}") from None
     try:
-        played = _play(chosen, results / loaded.name, episode, log)
-        title = f"{chosen.id}, evaluation episode {episode}"
-        content = _draw(picture, played, title, out.suffix, step, fps, log)
-        write_bytes(out, content)
+        replay_file = None if picture else out
+        played = _play(chosen, results / loaded.name, episode, log, replay_file)
+        if picture:
+            title = f"{chosen.id}, evaluation episode {episode}"
+            content = _draw(picture, played, title, out.suffix, step, fps, log)
+            write_bytes(out, content)
     except TrainingError as error:
         log.print(str(error), style="bold red", soft_wrap=True)
         raise typer.Exit(SOME_FAILED) from None
@@ -198,13 +203,20 @@ def render(
 
 def _check(cell: "Cell", out: Path, episode: int, step: int | None, fps: float | None) -> None:
     """Find out before anything is computed what cannot be."""
+    from scenarios import SCENARIOS
+    from scenarios.pictures import Replayable
+
     n_episodes = cell.budget.evaluation_episodes
-    if out.suffix not in (PNG, GIF):
-        raise ConfigurationError(f"--out {out}: a picture is a {PNG} or a {GIF} file")
-    if out.suffix == GIF and step is not None:
-        raise ConfigurationError(f"--step: goes with {PNG}; a {GIF} shows the whole episode")
-    if out.suffix == PNG and fps is not None:
-        raise ConfigurationError(f"--fps: goes with {GIF}; a {PNG} does not move")
+    if out.suffix not in (PNG, GIF, REPLAY):
+        raise ConfigurationError(
+            f"--out {out}: a picture is a {PNG} or a {GIF} file, a replay a {REPLAY}"
+        )
+    if out.suffix != PNG and step is not None:
+        raise ConfigurationError(f"--step: goes with {PNG}; a {out.suffix} has the whole episode")
+    if out.suffix != GIF and fps is not None:
+        raise ConfigurationError(f"--fps: goes with {GIF}; a {out.suffix} has no frames")
+    if out.suffix == REPLAY and not issubclass(SCENARIOS[cell.scenario], Replayable):
+        raise ConfigurationError(f"--out {out}: there are replays of traffic only; try {GIF}")
     if episode >= n_episodes:
         raise ConfigurationError(
             f"--episode {episode}: an evaluation of {cell.id} has {n_episodes} episodes, 0 to "
@@ -214,16 +226,27 @@ def _check(cell: "Cell", out: Path, episode: int, step: int | None, fps: float |
         raise ConfigurationError(f"--out {out}: is a folder")
 
 
-def _play(cell: "Cell", folder: Path, k: int, log: "Console") -> "Episode":
+def _play(
+    cell: "Cell", folder: Path, k: int, log: "Console", replay_file: Path | None
+) -> "Episode":
     """Play the episode again, and say so where it is not the one of the stored result."""
     import torch
 
     from harness.results.index import find
     from harness.training.replay import differences, load_policy, record
+    from scenarios.pictures import Replayable
 
     training = load_policy(cell, folder)
     torch.set_num_threads(1)  # as in the workers that make the results
-    episode = record(training, k)
+    scenario = training.scenario
+    if replay_file and isinstance(scenario, Replayable):
+        try:
+            scenario.save_replay(replay_file.with_suffix(".roadnet.json"), replay_file)
+            episode = record(training, k)
+        except ValueError as error:
+            raise StorageError(f"{cell.id}: {error}") from error
+    else:
+        episode = record(training, k)
     result = find(cell, folder).result
     for name, (there, here) in (differences(result, k, episode) if result else {}).items():
         log.print(

@@ -16,7 +16,9 @@ from jaxtyping import Float64, Int64
 
 from scenarios.base import Unavailable
 from scenarios.traffic.engine import Simulation
+from scenarios.traffic.engine.names import Names
 from scenarios.traffic.networks import Network, Source
+from scenarios.traffic.replay import Replay
 from scenarios.traffic.trips import Trips
 
 EngineName: TypeAlias = Literal["embedded", "cityflow"]
@@ -84,10 +86,11 @@ class Embedded:
 
     def __init__(self, network: Network) -> None:
         self._simulation = Simulation(network.roads, network.flows)
+        self._replay: Replay | None = None
         roads = network.roads
         self._signal = ~roads.intersection_virtual[roads.road_end[roads.lane_road]]
         self.show = self._simulation.set_phases
-        self.run = self._simulation.step
+        self.run: Callable[[int], None] = self._simulation.step
         self.counts = self._simulation.lane_counts
         self.waiting = self._simulation.lane_waiting
         self.waiting_sums = self._simulation.lane_waiting_sums
@@ -96,6 +99,20 @@ class Embedded:
     def restart(self) -> None:
         """Empty the network and go back to time 0; every run is the same."""
         self._simulation.restart(seed=True, flows=True)
+        if self._replay is not None:
+            self._replay.clear()
+
+    def save(self, replay: Replay) -> None:
+        """Write each second to a replay, which starts over with every run."""
+        names = Names(self._simulation)
+
+        def run(seconds: int) -> None:
+            for _ in range(seconds):
+                self._simulation.step(1)
+                slots = self._simulation.slots(waiting=False).tolist()
+                replay.add(self._simulation, names.of(slots))
+
+        self._replay, self.run = replay, run
 
     def trips(self) -> Trips:
         """Return what the vehicles made so far went through."""

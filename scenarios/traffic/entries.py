@@ -8,7 +8,7 @@ import json
 import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from math import isfinite
@@ -84,11 +84,12 @@ def _refuse_constant(token: str) -> NoReturn:
     raise ValueError(f"{token} is not a finite number")
 
 
-def read_json(path: str | Path) -> Any:
-    """Parse a JSON file with CityFlow's rounding of decimals.
+def read_json(path: str | Path, parse_float: Callable[[str], float] | None = None) -> Any:
+    """Parse a JSON file.
 
     Args:
         path: the file.
+        parse_float: reads numbers that have a fraction or an exponent; CityFlow's way by default.
 
     Raises:
         NetworkError: the file is unreadable, too large, or not JSON.
@@ -98,8 +99,8 @@ def read_json(path: str | Path) -> Any:
         if size > MAX_BYTES:
             raise NetworkError(f"{path}: file: {size} bytes, at most {MAX_BYTES} are read")
         text = Path(path).read_text(encoding="utf-8")
-        decimals = _Decimals()
-        return json.loads(text, parse_float=decimals.__getitem__, parse_constant=_refuse_constant)
+        parse = parse_float or _Decimals().__getitem__
+        return json.loads(text, parse_float=parse, parse_constant=_refuse_constant)
     except NetworkError:
         raise
     except OSError as error:

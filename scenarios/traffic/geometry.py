@@ -38,7 +38,8 @@ def _unit(a: Point) -> Point:
     return a[0] / length, a[1] / length
 
 
-def _direction(a: Point, b: Point) -> Point:
+def direction(a: Point, b: Point) -> Point:
+    """Return the unit vector from one point to another; NaN where they are equal."""
     return _unit((b[0] - a[0], b[1] - a[1]))
 
 
@@ -52,10 +53,10 @@ def shortened(points: Polyline, start_width: float, end_width: float) -> list[Po
     """
     moved = list(points)
     if start_width != 0.0:
-        u = _direction(moved[0], moved[1])
+        u = direction(moved[0], moved[1])
         moved[0] = (moved[0][0] + u[0] * start_width, moved[0][1] + u[1] * start_width)
     if end_width != 0.0:
-        u = _direction(moved[-2], moved[-1])
+        u = direction(moved[-2], moved[-1])
         moved[-1] = (moved[-1][0] - u[0] * end_width, moved[-1][1] - u[1] * end_width)
     return moved
 
@@ -75,12 +76,12 @@ def normals(points: Polyline) -> list[Point]:
     result = []
     for j in range(len(points)):
         if j == 0:
-            u = _direction(points[0], points[1])
+            u = direction(points[0], points[1])
         elif j == last:
-            u = _direction(points[last - 1], points[last])
+            u = direction(points[last - 1], points[last])
         else:
-            ahead = _direction(points[j], points[j + 1])
-            behind = _direction(points[j - 1], points[j])
+            ahead = direction(points[j], points[j + 1])
+            behind = direction(points[j - 1], points[j])
             u = _unit((ahead[0] + behind[0], ahead[1] + behind[1]))
         result.append((u[1], -u[0]))
     return result
@@ -117,9 +118,9 @@ def _direction_at(points: Polyline, along: float) -> Point:
     for j in range(1, len(points)):
         length = distance(points[j - 1], points[j])
         if rest < length:
-            return _direction(points[j - 1], points[j])
+            return direction(points[j - 1], points[j])
         rest -= length
-    return _direction(points[-2], points[-1])
+    return direction(points[-2], points[-1])
 
 
 def _lerp(a: Point, b: Point, t: float) -> Point:

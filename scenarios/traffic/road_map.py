@@ -11,7 +11,7 @@ from scenarios.base import Actions, AgentMap
 from scenarios.traffic.drivers import Driver
 from scenarios.traffic.entries import Entry, read_json
 from scenarios.traffic.networks import Source, grid_size
-from scenarios.traffic.roadnet_file import parse_intersections, parse_links, parse_roads
+from scenarios.traffic.roadnet_file import Parts, parse_parts
 from scenarios.traffic.signals import Site, greens
 
 NO_LIGHT, RED, GREEN = -1, 0, 1
@@ -67,15 +67,17 @@ def agent_map(network: str) -> AgentMap | None:
     return AgentMap(place, tuple(_KINDS[n] for n in sides))
 
 
+def read_parts(source: Source) -> Parts:
+    """Read the roads of a network with their geometry."""
+    content = source.contents()[0]
+    data = read_json(content) if isinstance(content, Path) else content
+    return parse_parts(Entry.of("roadnet", "roadnet", data))
+
+
 @lru_cache(maxsize=2)
 def road_map(source: Source) -> RoadMap:
     """Read the ground plan of a network."""
-    content = source.contents()[0]
-    data = read_json(content) if isinstance(content, Path) else content
-    root = Entry.of("roadnet", "roadnet", data)
-    places = parse_intersections(root)
-    roads = parse_roads(root, {p.id: i for i, p in enumerate(places)}, [p.width for p in places])
-    links = parse_links(places, roads, {road.id: r for r, road in enumerate(roads)})
+    places, roads, links = read_parts(source)
     lines = [line for road in roads for line in road.lanes]
     middles = [p.entry.entry("point") for p in places if not p.virtual]
     return RoadMap(

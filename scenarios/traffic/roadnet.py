@@ -19,9 +19,7 @@ from scenarios.traffic.roadnet_file import (
     Intersection,
     Link,
     Road,
-    parse_intersections,
-    parse_links,
-    parse_roads,
+    parse_parts,
 )
 
 RIGHT_TURN = 1  # of `link_kind`
@@ -142,11 +140,8 @@ def parse_roadnet(data: object, file: str = "roadnet", *, strict: bool = True) -
         NetworkError: the data break a rule of the format.
     """
     root = Entry.of(file, "roadnet", data, strict=strict)
-    places = parse_intersections(root)
-    place_index = {place.id: i for i, place in enumerate(places)}
-    roads = parse_roads(root, place_index, [place.width for place in places])
+    places, roads, links = parse_parts(root)
     road_index = {road.id: r for r, road in enumerate(roads)}
-    links = parse_links(places, roads, road_index)
     return Roadnet(
         file=file,
         intersection_roads=tuple(place.roads(road_index) for place in places),

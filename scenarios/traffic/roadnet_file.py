@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scenarios.traffic import geometry
 from scenarios.traffic.entries import Entry
@@ -53,6 +54,7 @@ class Road:
         id: its name.
         start: index of the intersection where it starts.
         end: index of the intersection where it ends.
+        points: its line, from the middle of one intersection to the middle of the other [m].
         widths: width of each lane [m].
         max_speeds: speed limit of each lane [m/s].
         lanes: middle of each lane between its intersections.
@@ -64,6 +66,7 @@ class Road:
     id: str
     start: int
     end: int
+    points: geometry.Polyline
     widths: tuple[float, ...]
     max_speeds: tuple[float, ...]
     lanes: tuple[geometry.Polyline, ...]
@@ -92,6 +95,26 @@ class Link:
     end: tuple[int, int]
     points: geometry.Polyline
     length: float
+
+
+class Parts(NamedTuple):
+    """What a roadnet consists of, in the order of the file."""
+
+    places: list[Intersection]
+    roads: list[Road]
+    links: list[Link]
+
+
+def parse_parts(root: Entry) -> Parts:
+    """Check a roadnet.
+
+    Raises:
+        NetworkError: the roadnet breaks a rule.
+    """
+    places = parse_intersections(root)
+    roads = parse_roads(root, {p.id: i for i, p in enumerate(places)}, [p.width for p in places])
+    links = parse_links(places, roads, {road.id: r for r, road in enumerate(roads)})
+    return Parts(places, roads, links)
 
 
 def parse_intersections(root: Entry) -> list[Intersection]:
@@ -176,6 +199,7 @@ def _parse_road(
         id=name,
         start=start,
         end=end,
+        points=points,
         widths=widths,
         max_speeds=max_speeds,
         lanes=polylines,

@@ -15,6 +15,7 @@ Data sheet
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeAlias
 
@@ -47,7 +48,9 @@ from scenarios.traffic.networks import (
     grid_size,
     opened,
 )
-from scenarios.traffic.road_map import TrafficSnapshot, agent_map, look
+from scenarios.traffic.replay import Replay, write_text
+from scenarios.traffic.replay_roadnet import roadnet_log
+from scenarios.traffic.road_map import TrafficSnapshot, agent_map, look, read_parts
 from scenarios.traffic.rules import rules_of_thumb
 from scenarios.traffic.signals import survey
 from scenarios.traffic.trips import METRICS, figures
@@ -235,6 +238,22 @@ class Traffic:
     def snapshot(self) -> TrafficSnapshot:
         """Return what a picture shows of the roads."""
         return look(self._site, self._driver, self._actions, self._step * self._decision_s)
+
+    def save_replay(self, roadnet: Path, replay: Path) -> None:
+        """Write episodes from now on for CityFlow's viewer; the file has the last one.
+
+        Args:
+            roadnet: File for the ground plan.
+            replay: File for what moves.
+
+        Raises:
+            ValueError: The vehicles are driven by another engine, or a file cannot be written.
+        """
+        if not isinstance(self._usual, Embedded):
+            raise ValueError("engine is 'cityflow'; replays are written by the embedded engine")
+        parts = read_parts(self._site.source)
+        write_text(str(roadnet), roadnet_log(parts.places, parts.roads), "ground plan")
+        self._usual.save(Replay(parts, self._site.network.roads, str(replay)))
 
     def references(self) -> Mapping[str, Policy]:
         """Rules of thumb (``scenarios.traffic.rules``), chance, and an ideal.

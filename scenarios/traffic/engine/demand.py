@@ -36,7 +36,7 @@ def create(
     v.route_first, v.route_last, v.state, v.custom = route_first, route_last, PLANNED, 0
     journey.enter_time, journey.custom_speed = clock.step * clock.dt, 0.0
     journey.flow, journey.number, journey.trip = flow, number, clock.n_trips
-    journey.first_road = first_road
+    journey.first_road, journey.model = first_road, model
     trip.flow, trip.number, trip.created, trip.admitted = flow, number, clock.step, NONE
     trip.left_approach, trip.finished, trip.first_road = NONE, NONE, first_road
     trip.route_first, trip.route_last = route_first, route_last

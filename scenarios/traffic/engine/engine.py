@@ -10,15 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
+from scenarios.traffic.engine.cityflow_snapshot import read_snapshot
 from scenarios.traffic.engine.names import Names
 from scenarios.traffic.engine.simulation import Saved, Simulation
 from scenarios.traffic.engine.state import NONE, RUNNING, State
 from scenarios.traffic.entries import Entry, NetworkError, read_json
 from scenarios.traffic.flow import Flow, VehicleModel, load_flows
+from scenarios.traffic.replay import Replay, open_replay
 from scenarios.traffic.roadnet import Roadnet, load_roadnet
 
 _LOG = logging.getLogger(__name__)
-_PUSHED = {
+PUSHED = {
     "speed": 0.0,
     "length": 5.0,
     "width": 2.0,
@@ -30,7 +32,7 @@ _PUSHED = {
     "maxSpeed": 16.66667,
     "headwayTime": 1.0,
 }
-_FORMAT = 1  # of snapshot files
+_FORMAT = 2  # of snapshot files
 
 LONGEST_STEP_S = 3600.0  # births of one step are made at once
 _MODEL_FIELDS = tuple(field.name for field in fields(VehicleModel))
@@ -55,6 +57,9 @@ class Engine:
         NetworkError: the config, roadnet or flow file is unreadable or breaks a rule.
     """
 
+    _folder = ""
+    _replay: Replay | None = None
+
     def __init__(
         self, config_file: str | Path, thread_num: int = 1, *, strict: bool = False
     ) -> None:
@@ -63,11 +68,6 @@ class Engine:
         config = Entry.of(str(config_file), "config", read_json(config_file), strict=strict)
         if config.value.get("laneChange") is True:
             config.fail("'laneChange' true is not supported: vehicles keep their lane")
-        if "saveReplay" not in config.value:
-            config.doubt("'saveReplay' is missing", "it counts as false")
-        elif config.flag("saveReplay"):
-            config.string("roadnetLogFile"), config.string("replayLogFile")
-            _LOG.warning("%s: 'saveReplay' is true, but replay files are not written", config_file)
         folder = config.string("dir")  # the paths start with it, as text
         interval = config.number("interval", above=0.0, most=LONGEST_STEP_S)
         seed = config.integer("seed")
@@ -79,6 +79,8 @@ class Engine:
         self._prepare(
             Simulation(net, flows, interval=interval, seed=seed, rl_traffic_light=rl_traffic_light)
         )
+        self._folder = folder
+        self._replay = open_replay(config, net, folder)
 
     @classmethod
     def of(
@@ -116,10 +118,20 @@ class Engine:
     def next_step(self) -> None:
         """Simulate one step."""
         self.simulation.step(1)
+        if self._replay is not None:
+            self._record()
 
     def step(self, n: int = 1) -> None:
         """Simulate n steps in one call."""
-        self.simulation.step(n)
+        if self._replay is None:
+            self.simulation.step(n)
+        else:
+            for _ in range(n):
+                self.next_step()
+
+    def _record(self) -> None:
+        if self._replay is not None and self._replay.saves:
+            self._replay.add(self.simulation, self.get_vehicles())
 
     def get_current_time(self) -> float:
         """Return the simulated time [s]."""
@@ -292,14 +304,14 @@ class Engine:
             ValueError: an unknown key or road, a number out of range, or no road.
         """
         for key in info:
-            if key not in _PUSHED:
+            if key not in PUSHED:
                 raise ValueError(f"a vehicle has no {key!r}")
         if not roads:
             raise ValueError("a vehicle needs at least one road")
         for road in roads:
             if road not in self._roads:
                 raise ValueError(f"there is no road {road!r}")
-        entry = Entry("push_vehicle", f"vehicle {self._n_pushed}", _PUSHED | dict(info))
+        entry = Entry("push_vehicle", f"vehicle {self._n_pushed}", PUSHED | dict(info))
         model, speed = VehicleModel.read(entry), entry.number("speed", least=0.0)
         self.simulation.push(model, [self._roads[road] for road in roads], self._n_pushed, speed)
         self._n_pushed += 1
@@ -319,22 +331,42 @@ class Engine:
         archive.restore(self)
 
     def load_from_file(self, path: str | Path) -> None:
-        """Go on from a snapshot file of this network.
+        """Go on from a snapshot file of this network, one of `Archive.dump` or of CityFlow.
 
         Raises:
-            NetworkError: the file is unreadable or is not a snapshot.
+            NetworkError: the file is unreadable, is not a snapshot, or is one of CityFlow's of
+                another network or demand.
             ValueError: the snapshot is of another network.
         """
-        Archive.read(path).restore(self)
+        if zipfile.is_zipfile(path):
+            Archive.read(path).restore(self)
+        else:
+            self.simulation.resume(read_snapshot(path, self.simulation))
 
     def set_replay_file(self, replay_file: str) -> None:
-        """Refuse: replay files are not written."""
-        raise NotImplementedError("replay files are not written")
+        """Go on with the replay in another file, which is empty at first.
+
+        Args:
+            replay_file: its path; the config's 'dir' is put before it, as text.
+
+        Raises:
+            RuntimeError: the config's saveReplay is false.
+            NetworkError: the file cannot be written.
+        """
+        self._wanted_replay().open(self._folder + replay_file)
 
     def set_save_replay(self, open: bool) -> None:  # noqa: A002 - CityFlow's name
-        """Accept False; replay files are not written."""
-        if open:
-            raise NotImplementedError("replay files are not written")
+        """Stop to write the replay, or go on with it in the same file.
+
+        Raises:
+            RuntimeError: the config's saveReplay is false.
+        """
+        self._wanted_replay().saves = open
+
+    def _wanted_replay(self) -> Replay:
+        if self._replay is None:
+            raise RuntimeError("there is no replay: saveReplay is false")
+        return self._replay
 
 
 class Archive:

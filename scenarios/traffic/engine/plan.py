@@ -169,13 +169,16 @@ def _replan(tables: Any, state: Any, slot: int) -> None:
 
 @kernel
 def try_route(tables: Any, state: Any, slot: int, first: int, last: int) -> bool:
-    """Give a vehicle on a lane a stored route; keep the old one if its lane does not lead on."""
+    """Give a vehicle on a lane a stored route; keep the old one if its lane does not lead on.
+
+    A route that ends on the vehicle's road, after a round, is over on this lane.
+    """
     v, plan = state.vehicles[slot], state.plans[slot]
     old_first, old_last, old_index = v.route_first, v.route_last, v.road_index
     old_plan, n_planned, after = plan.copy(), v.n_planned, v.after
     v.route_first, v.route_last, v.road_index = first, last, 0
     _replan(tables, state, slot)
-    if v.after != NONE:
+    if v.after != NONE or tables.routes[last - 1] == tables.lanes[v.drivable].road:
         return True
     v.route_first, v.route_last, v.road_index = old_first, old_last, old_index
     v.n_planned, v.after = n_planned, after

@@ -153,6 +153,11 @@ class Simulation:
             self.seed(self._seed)
 
     @property
+    def follows_plan(self) -> bool:
+        """Whether phases follow the built-in plan."""
+        return self._builtin
+
+    @property
     def n_dropped(self) -> int:
         """Vehicles made so far that had no valid route; they never entered."""
         return int(self._state.clock["n_dropped"][0])
@@ -228,6 +233,11 @@ class Simulation:
         """
         return self._state.trips[: self._state.clock["n_trips"][0]].copy()
 
+    @property
+    def models(self) -> Sequence[VehicleModel]:
+        """What the vehicles are and can do, as journeys refer to it."""
+        return self._models
+
     def route(self, first: int, last: int) -> tuple[int, ...]:
         """Return the roads of a route stored as a range, as trips and vehicles refer to it."""
         return tuple(self._tables.routes[first:last].tolist())
@@ -297,7 +307,8 @@ class Simulation:
         v = self._state.vehicles[slot]
         if not 0 <= v["drivable"] < self.net.n_lanes:
             return False
-        route = self._router.expand([int(self.net.lane_road[v["drivable"]]), *anchors])
+        here = int(self._tables.routes[v["route_first"] + v["road_index"]])  # rewound by `resume`
+        route = self._router.expand([here, *anchors])
         if route is None:
             return False
         first, last = self._store_route(route)
@@ -312,6 +323,11 @@ class Simulation:
             models=list(self._models), routes=self._tables.routes, state=_copied(self._state)
         )
 
+    def blank(self, n_vehicles: int) -> Saved:
+        """Return a copy of the empty network at time 0, with room for some vehicles."""
+        state = self._empty(max(_CAPACITY, n_vehicles))
+        return Saved(models=list(self._models), routes=self._tables.routes, state=state)
+
     def resume(self, saved: Saved) -> None:
         """Go on from a copy.
 
@@ -324,6 +340,8 @@ class Simulation:
             routes=saved.routes, models=model_records(saved.models, self._dt)
         )
         self._state = _copied(saved.state)
+        for i in self._tables.signals:
+            show_phase(self._tables, self._state, i, self._state.phase[i])
         replan_all(self._tables, self._state)
 
 

@@ -30,7 +30,7 @@ VEHICLE = _record(
     " priority n_planned route_first route_last road_index state custom",
 )
 # The rest of a vehicle, rarely touched. `flow` -1: pushed by hand.
-JOURNEY = _record(f8="enter_time custom_speed", i4="flow number trip first_road")
+JOURNEY = _record(f8="enter_time custom_speed", i4="flow number trip first_road model pad")
 # One row per vehicle ever created: step indices, -1 while it has not happened. `admitted`: got
 # onto its first lane; `left_approach`: last left a lane that ends at a signal; `finished`.
 TRIP = _record(

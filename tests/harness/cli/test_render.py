@@ -1,6 +1,7 @@
 """Kept policies, recorded episodes, and the command that draws them."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,16 @@ seeds = [0]
 scenario = "traffic"
 methods = ["dqn"]
 options.network = "shenzhen"
+seeds = [0]
+"""
+TRAFFIC = """
+description = "an episode for another viewer"
+[[sweep]]
+scenario = "traffic"
+methods = ["reference"]
+fields.policy = ["fixed_10s"]
+options.network = "grid_1x2"
+options.max_steps = 6
 seeds = [0]
 """
 LTOS = "prisoner,episodes=20,steps=40,evaluations=4,evaluation_episodes=2/ltos/seed=0"
@@ -439,10 +450,33 @@ def test_ctrl_c_while_drawing_leaves_the_old_picture(call, here, monkeypatch):
     assert sorted(p.name for p in here.iterdir()) == ["mine.toml", "strip.png"]
 
 
+def test_traffic_becomes_a_replay_for_cityflows_viewer(call, here):
+    (here / "mine.toml").write_text(TRAFFIC)
+    name = "traffic,max_steps=6,network=grid_1x2/reference,policy=fixed_10s/seed=0"
+    code, out, log = call(name, "--out", "hour.txt")
+
+    assert (code, out) == (0, "hour.txt\n"), log
+    seconds = (here / "hour.txt").read_text().splitlines()
+    assert len(seconds) == 60
+    assert "_0 0 5.0 2.0," in seconds[-1]
+    lights = [line.split(";")[1] for line in seconds]
+    assert lights[0] == lights[9] != lights[10]  # a decision lasts 10 s
+    roads = json.loads((here / "hour.roadnet.json").read_text())["static"]
+    assert {edge["id"] for edge in roads["edges"]} >= {"road_0_1_0", "road_1_1_0"}
+
+    (here / "hour.roadnet.json").unlink()
+    (here / "hour.roadnet.json").mkdir()
+    code, out, log = call(name, "--out", "hour.txt")
+    assert (code, out) == (2, "")
+    assert "hour.roadnet.json: ground plan: cannot be written" in log
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([COOPERATE, "--out", "strip.jpg"], "is a .png or a .gif file"),
+        ([COOPERATE, "--out", "strip.jpg"], "is a .png or a .gif file, a replay a .txt"),
+        ([COOPERATE, "--out", "strip.txt"], "there are replays of traffic only"),
+        ([COOPERATE, "--out", "strip.txt", "--step", "1"], "goes with .png"),
         ([COOPERATE, "--out", "strip.png", "--step", "4"], "ends after step 3"),
         ([COOPERATE, "--out", "strip.png", "--step", "-1"], "--step"),
         ([COOPERATE, "--out", "strip.gif", "--step", "1"], "goes with .png"),

@@ -159,18 +159,6 @@ def test_a_snapshot_file_brings_everything_back(engine, tmp_path):
         engine.load_from_file(tmp_path / "flow.json")
 
 
-def test_replay_files_are_refused(engine, tmp_path, caplog):
-    logs = {"saveReplay": True, "roadnetLogFile": "a", "replayLogFile": "b"}
-    Engine(write(tmp_path, config=logs))
-
-    assert "replay files are not written" in caplog.text
-    with pytest.raises(NotImplementedError):
-        engine.set_save_replay(True)
-    with pytest.raises(NotImplementedError):
-        engine.set_replay_file("replay.txt")
-    engine.set_save_replay(False)
-
-
 def test_a_thousand_vehicles_at_once_find_room(tmp_path):
     engine = Engine(write(tmp_path, flow=[good_flow(endTime=0)] * 1000))
     net = engine.simulation.net

@@ -16,6 +16,7 @@ Value: TypeAlias = bool | int | float | str | tuple["Value", ...]
 Named: TypeAlias = tuple[tuple[str, Value], ...]
 
 MOST_BYTES, DEEPEST = 1 << 22, 32  # of a file of settings
+_BITS = 128  # of its integers: of larger ones Python may refuse to write the digits
 
 T = TypeVar("T")
 
@@ -93,19 +94,11 @@ def key_text(*parts: str | int) -> str:
     return text.removeprefix(".")
 
 
-class _Shortened(reprlib.Repr):
-    """Writes a wrong value for a message, where a list of a million numbers would bury it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxstring = self.maxother = 60
-
-    def repr_int(self, x: int, level: int) -> str:
-        """Python writes no integer of thousands of digits; a hexadecimal one gets this far."""
-        return repr(x) if x.bit_length() <= 128 else f"an integer of {x.bit_length()} bits"
-
-
-shortened = _Shortened().repr
+def shortened(value: Any) -> str:
+    """Write a wrong value for a message, where a list of a million numbers would bury it."""
+    writer = reprlib.Repr()
+    writer.maxstring = writer.maxother = 60
+    return writer.repr(value)
 
 
 def frozen(value: Any) -> Any:
@@ -117,8 +110,8 @@ def _check_limits(content: Any, name: str) -> None:
     """Refuse what TOML allows, but no code that goes down or writes numbers can bear."""
     level = [content]
     for _ in range(DEEPEST):
-        if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in level):
-            raise ConfigurationError(f"{name}: an integer has more than 64 bits")
+        if any(isinstance(v, int) and v.bit_length() > _BITS for v in level):
+            raise ConfigurationError(f"{name}: an integer has more than {_BITS} bits")
         inner = [v.values() if isinstance(v, dict) else v for v in level]
         level = [v for of in inner if isinstance(of, list | ValuesView) for v in of]
     if level:

@@ -1,9 +1,9 @@
 """The files of one cell, side by side, and what happens when they cannot be written."""
 
 import errno
-import math
 import os
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -182,7 +182,7 @@ def write_text(path: Path, text: str) -> Path:
     return write_bytes(path, text.encode())
 
 
-def open_file(path: Path, most_bytes: float = math.inf) -> BinaryIO:
+def open_file(path: Path, most_bytes: int = sys.maxsize) -> BinaryIO:
     """Open a file to read it. Nothing else is opened: who reads a pipe may wait for ever.
 
     Args:
@@ -203,7 +203,7 @@ def open_file(path: Path, most_bytes: float = math.inf) -> BinaryIO:
         return path.open("rb")
 
 
-def read_file(path: Path, most_bytes: float = math.inf) -> bytes:
+def read_file(path: Path, most_bytes: int = sys.maxsize) -> bytes:
     """Read a file; see ``open_file``."""
     with storage_errors(path, "read"), open_file(path, most_bytes) as file:
         return file.read()

@@ -47,7 +47,7 @@ def call(tmp_path, monkeypatch, capsys):
     [
         (b"x = " + b"[" * 5000, "not valid TOML: "),
         (b"x = " + b"9" * 5000, "not valid TOML: Exceeds the limit (4300 digits)"),
-        (b"x = 0x" + b"f" * 5000, "an integer has more than 64 bits"),
+        (b"x = 0x" + b"f" * 5000, "an integer has more than 128 bits"),
         (b"a" + b".a" * 500 + b" = 1", "nested more than 32 levels deep"),
         (b"x = " + b"[" * 40 + b"]" * 40, "nested more than 32 levels deep"),
         (b"#" * (1 << 23), "has more than 4194304 bytes"),

@@ -185,6 +185,10 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
     for n, remembered in state["state"].items():
         if _shapes(remembered) != made[n]:
             raise ValueError(f"of parameter {n} is kept {_shapes(remembered)}, not {made[n]}")
+    for mine, kept in zip(optimizer.param_groups, state["param_groups"], strict=True):
+        for name in mine.keys() - {"params", "lr"}:  # a learning rate may have fallen
+            if kept[name] != mine[name]:
+                raise ValueError(f"{name} is {kept[name]}, not {mine[name]}")
     optimizer.load_state_dict(state)
 
 

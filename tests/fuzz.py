@@ -58,7 +58,15 @@ class Refused(Exception):  # noqa: N818  # a verdict
     """A file was put aside, with a reason."""
 
 
-REFUSALS = (Refused, ConfigurationError, StorageError, NetworkError, DamagedCheckpoint)
+# A figure that is not finite ends a cell with a sentence, too.
+REFUSALS = (
+    Refused,
+    FloatingPointError,
+    ConfigurationError,
+    StorageError,
+    NetworkError,
+    DamagedCheckpoint,
+)
 # What JSON and TOML can say and json.dumps cannot; written as text, then replaced.
 RAW = {
     "@deep@": "[" * 5000 + "]" * 5000,

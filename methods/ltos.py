@@ -38,7 +38,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from methods.base import FLOAT_BYTES, Communication, Rngs, State, at_most, load_optimizer
-from methods.learners.q_learning import COPIES, QConfig, QLearner, Seen, rows_of
+from methods.learners.q_learning import QConfig, QLearner, Seen, rows_of
 from methods.learners.replay import transition_bytes
 from methods.learners.sharing import (
     OrnsteinUhlenbeck,
@@ -286,7 +286,7 @@ class LToS(FixedLToS):
         floats = cls.sizes(spec, c)[1] + n * sum(c.high_level_hidden)
         floats += n_graph_floats(n, c.high_level_layers, c.heads, c.head_size)
         drawn = 2 * c.high_level_sample_size * transition_bytes(spec)
-        passing = COPIES * c.high_level_batch_size * floats
+        passing = 3 * c.high_level_batch_size * floats
         own = drawn + FLOAT_BYTES * (5 * weights + passing)
         return super().memory_bytes(spec, c, steps) + own
 

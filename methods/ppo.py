@@ -43,8 +43,6 @@ from scenarios.ranges import (
     Widths,
 )
 
-COPIES = 6  # of what the networks make of a rollout: before learning, and on its way
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PPOConfig:
@@ -128,7 +126,9 @@ class IPPO(Method):
         weights += n_weights(1, (n * spec.n_features, *c.hidden, 1)) * cls.centralized
         floats = n * (n_in + sum(c.hidden) + spec.n_actions)
         rows = 3 * c.rollout * transition_bytes(spec)
-        return rows + FLOAT_BYTES * (4 * weights + COPIES * c.rollout * floats)
+        scaled = c.rollout * n * (2 * n_in + max(c.hidden, default=0))
+        passing = 3 * min(c.batch_size, c.rollout) * floats
+        return rows + FLOAT_BYTES * (4 * weights + scaled + passing)
 
     def value(self, obs: Float[Tensor, "steps agents features"]) -> Float[Tensor, "steps agents"]:
         """Compute V_i(o_i), each agent from its own observation."""

@@ -25,7 +25,8 @@ SCHEMA = 1  # of the records of results
 class Budget:
     """How long a run trains and how often it is evaluated.
 
-    Training ends when both ``episodes`` and ``steps`` are reached, at the end of an episode.
+    Training ends when both ``episodes`` and ``steps`` are reached, at the end of an episode; which
+    of them decides depends on how long episodes last (``text`` says from where on).
 
     Attributes:
         episodes: Least number of training episodes.
@@ -38,6 +39,16 @@ class Budget:
     steps: Annotated[int, Size(0, 1_000_000_000)]
     evaluations: Annotated[int, Size(1, 1_000_000)]
     evaluation_episodes: Annotated[int, Size(1, 10_000)]
+
+    @property
+    def text(self) -> str:
+        """How long training is, in words; where both count, which of the two decides."""
+        if self.steps <= self.episodes:  # an episode has a step at least
+            return f"{self.episodes} episodes"
+        return (
+            f"{self.episodes} episodes and {self.steps} steps, whichever takes longer: the steps, "
+            f"where an episode lasts less than {self.steps / self.episodes:.3g} of them on average"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,8 +40,6 @@ from scenarios.ranges import (
     Widths,
 )
 
-COPIES = 6  # of what a network makes of its input: now, after, the target's, gradients
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QConfig:
@@ -153,7 +151,7 @@ class QLearner(Method):
         """Replay, five copies of the weights (Adam has two), and a sample on its way."""
         weights, floats = cls.sizes(spec, config)
         stored = min(config.capacity, steps) + 2 * config.sample_size
-        passing = COPIES * config.sample_size * floats
+        passing = floats * (config.sample_size + 2 * config.batch_size)  # targets, then gradients
         return stored * transition_bytes(spec) + FLOAT_BYTES * (5 * weights + passing)
 
     @classmethod

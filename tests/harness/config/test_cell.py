@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,3 +67,13 @@ def test_budgets_come_from_all_then_scenario_then_preset():
     assert default_budget("traffic", "paper").evaluation_episodes == 1
     assert default_budget("traffic", "default").evaluations == 40
     assert default_budget("somebody's own", "default").episodes == 1000
+
+
+def test_a_budget_says_which_of_episodes_and_steps_decides():
+    both = Budget(episodes=3000, steps=40_000, evaluations=1, evaluation_episodes=1)
+
+    assert replace(both, steps=0).text == replace(both, steps=3000).text == "3000 episodes"
+    assert both.text == (
+        "3000 episodes and 40000 steps, whichever takes longer: the steps, where an episode lasts "
+        "less than 13.3 of them on average"
+    )

@@ -87,8 +87,8 @@ def test_the_fingerprint_does_not_depend_on_the_label_or_on_how_a_default_is_sai
 
 def test_a_field_at_the_default_of_its_class_changes_no_fingerprint():
     """Fields that came after results were stored; any other value counts."""
-    assert cell(fields=(("patience", 0),)).fingerprint == cell().fingerprint
-    assert cell(fields=(("patience", 3),)).fingerprint != cell().fingerprint
+    assert cell(fields=(("scale_obs", True),)).fingerprint == cell().fingerprint
+    assert cell(fields=(("scale_obs", False),)).fingerprint != cell().fingerprint
 
 
 def test_the_fingerprint_depends_on_what_is_in_files(tmp_path):

@@ -56,13 +56,14 @@ class _Output:
         trouble: The last error; None without one.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
         self.trouble: OSError | None = None
 
     def write(self, text: str) -> int:
         with self._noted():
-            return self._stream.write(text)
+            written: int = self._stream.write(text)
+            return written
 
     def flush(self) -> None:
         with self._noted():

@@ -10,7 +10,7 @@ import typer
 
 from harness.cli import app
 from harness.cli.output import CHECK_FAILED, OK, JsonOption, console, print_json
-from harness.errors import ConfigurationError, nearest
+from harness.errors import ConfigurationError, StorageError, nearest
 
 if TYPE_CHECKING:
     from scenarios.traffic.datasets import DataFile, Dataset
@@ -252,10 +252,9 @@ def _get(
             write_atomic(path, copier(file, origin, report))
         except Unfit as fault:
             faults.append(f"{origin}: {fault}")
-        except OSError as error:
+        except StorageError as error:
             raise DataError(
-                f"dataset {name}: {path} cannot be written ({error.strerror}); environment "
-                f"variable {PLACE} names another folder"
+                f"dataset {name}: {error}; environment variable {PLACE} names another folder"
             ) from None
         else:
             return

@@ -54,7 +54,7 @@ def can_be_folder(path: Path) -> Path:
 
     with storage_errors(path, "read"):
         if path.exists() and not path.is_dir():
-            raise ConfigurationError(f"{path}: is not a folder")
+            raise ConfigurationError(f"{path}: no folder, so it cannot be written or read as one")
     return path
 
 

@@ -25,6 +25,7 @@ _IN_THE_WAY = {
     errno.ENOTDIR: "a file is in the way",
     errno.EISDIR: "a folder is in the way",
     errno.ENOENT: "no such folder, and none can be made",
+    errno.ENAMETOOLONG: "its name is too long",
 }
 _SHOWN = 300  # characters of a path
 

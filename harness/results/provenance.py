@@ -57,7 +57,8 @@ def installed_version(package: str) -> str | None:
 def _git(source: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(source), *arguments],
+            # Killed in between, a look at the index would leave its lock, which stops all commits.
+            ["git", "--no-optional-locks", "-C", str(source), *arguments],
             capture_output=True,
             text=True,
             check=True,

@@ -1,6 +1,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -430,6 +431,97 @@ def test_a_folder_that_cannot_be_made_is_named_in_one_line(call, here, command):
     assert "a_file" in log
     assert "cannot be written" in log
     assert "Traceback" not in log
+
+
+LONG = "a" * 5000
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "status", "report", "export --format csv"])
+@pytest.mark.parametrize("place", ["/dev/null", "/proc/nope", LONG])
+def test_a_place_where_results_cannot_be_is_told_in_one_line(call, command, place):
+    code, _, log = call(*command.split(), "--grid", "mine.toml", "--results", place)
+
+    reading = command in ("plan", "status", "report")  # of results that are not there
+    assert code == (0 if reading and place == "/proc/nope" else 2)
+    assert log.count("error: ") == (code == 2)
+    assert len(log.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("place", ["/etc/passwd", "/proc/nope", LONG])
+def test_a_place_where_reports_cannot_be_is_told_in_one_line(call, place):
+    code, _, log = call("report", "--grid", "mine.toml", "--reports", place)
+
+    assert code == 2
+    assert log.startswith("error: ")
+    assert "cannot be" in log
+    assert len(log.splitlines()) == 1
+
+
+def test_a_pipe_in_place_of_a_result_is_damaged_and_moved_aside(call, here):
+    of = load_grid("mine.toml").cells[-1]
+    path = CellFiles.of(here / "results/mine", of).result
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+
+    code, out, log = call("status", "--grid", "mine.toml", "--json")
+    states = {one["id"]: one["state"] for one in json.loads(out)["cells"]}
+    assert (code, states[of.id]) == (0, "damaged"), log
+
+    code, _, log = call("run", "--grid", "mine.toml", "--only", f"method={of.method}", "-j", "1")
+    assert code == 0, log
+    assert "is not a file; moved to seed=0.json.damaged" in log
+    load_result(path)
+
+
+def test_a_folder_in_place_of_a_lock_ends_in_one_line(call, here):
+    of = load_grid("mine.toml").cells[-1]
+    CellFiles.of(here / "results/mine", of).lock.mkdir(parents=True)
+
+    assert call("status", "--grid", "mine.toml")[0] == 0
+    code, _, log = call("run", "--grid", "mine.toml", "--only", f"method={of.method}", "-j", "1")
+
+    assert code == 2
+    assert "seed=0.lock: cannot be written (a folder is in the way)" in log
+    assert "Traceback" not in log
+
+
+def test_a_folder_of_results_that_is_removed_meanwhile_ends_in_one_line(here):
+    (here / "mine.toml").write_text(ENDLESS)
+    run = start("run", "--grid", "mine.toml", "-j", "1")
+    (of,) = load_grid("mine.toml").cells
+    stream = CellFiles.of(here / "results/mine", of).stream
+    deadline = time.monotonic() + 120
+    while not (stream.exists() and stream.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    shutil.rmtree(here / "results")
+    _, log = run.communicate(timeout=120)
+
+    assert run.returncode == 2
+    assert "seed=0.jsonl: cannot be written (no such folder" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("options", [["plan"], ["plan", "--json"]])
+def test_an_output_that_is_full_is_told_in_one_line(here, options):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "harness", *options, "--grid", "mine.toml"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr == ("error: standard output cannot be written (No space left on device)\n")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_output_that_nobody_reads_is_no_matter(here, options):
+    command = [sys.executable, "-m", "harness", "plan", "--grid", "mine.toml", *options]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run.stdout.close()
+
+    assert run.stderr.read() == ""
+    assert run.wait() == 1
+    run.stderr.close()
 
 
 def test_the_next_command_finds_the_results(call, here):

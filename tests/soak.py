@@ -7,10 +7,12 @@ computes 200 small cells: its memory and its descriptors may not grow.
 Exits with 0 if nothing is lost, nothing double, and neither grew.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -46,7 +48,7 @@ def command(name: str, grid: Path, *options: str) -> subprocess.Popen[str]:
 def share(folder: Path, seconds: float) -> bool:
     """Have two runs and reports share a folder; say whether nothing was lost or double."""
     deadline, n_cells, n_reports, wrong = time.monotonic() + seconds, 0, 0, list[str]()
-    grid, done = folder / "shared.toml", dict[str, int]()
+    grid, done = folder / "shared.toml", Counter[str]()
     while time.monotonic() < deadline:
         text = GRID.format(methods='"dqn", "random"', seeds=[*range(n_cells // 2 + 10)])
         grid.write_text(text)
@@ -61,9 +63,7 @@ def share(folder: Path, seconds: float) -> bool:
         cells = load_grid(grid).cells
         states, n_cells = count(look(cells, folder / "results" / "shared")), len(cells)
         wrong += [f"lost: {states}"] if states != {State.DONE: n_cells} else []
-        for line in (line for log in logs for line in log.splitlines()):
-            if line.startswith("done "):
-                done[line.split()[1]] = done.get(line.split()[1], 0) + 1
+        done.update(re.findall(r"^[\d:]+ done +(\S+)", "\n".join(logs), re.MULTILINE))
     double = [name for name, times in done.items() if times > 1]
     lost = n_cells - len(done)
     left = leftovers(folder / "results" / "shared")
@@ -75,14 +75,15 @@ def share(folder: Path, seconds: float) -> bool:
 def endure(folder: Path) -> bool:
     """Have one worker compute many cells; say whether it stayed as it was."""
     grid = folder / "many.toml"
-    grid.write_text(GRID.format(methods='"dqn"', seeds=[*range(N_CELLS)]))
+    grid.write_text(GRID.format(methods='"dqn"', seeds=[*range(N_CELLS + 10)]))
     cells, table = load_grid(grid).cells, list[tuple[int, float, int]]()
     run = command("run", grid, "-j", "1")
     while run.poll() is None and len(table) <= N_CELLS // EVERY:
         n = sum(CellFiles.of(folder / "results" / "many", of).result.exists() for of in cells)
         below = psutil.Process(run.pid).children(recursive=True)
         if n >= max(1, EVERY * len(table)):
-            worker = max(below, key=lambda process: process.memory_info().rss)
+            below = [process for process in below if process.ppid() != run.pid]
+            worker = max(below, key=lambda process: process.memory_info().rss)  # the other is git
             table.append((n, worker.memory_info().rss / 2**20, worker.num_fds()))
         time.sleep(0.005)
     print("cell  memory [MB]  descriptors", run.communicate()[1] if run.returncode else "")

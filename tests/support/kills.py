@@ -1,5 +1,6 @@
 """Kills a running grid, its parent, a worker or all, and starts it again until it is done."""
 
+import multiprocessing
 import random
 import re
 import signal
@@ -17,6 +18,7 @@ from harness.config.cell import Cell
 from harness.config.grid import load_grid
 from harness.results.files import CellFiles
 from harness.results.result import RunResult, load_result
+from harness.training.pool import PRELOAD
 from harness.training.worker import work
 
 COMPARED = ("cell", "fingerprint", "config", "curve", "episodes", "traces", "method")
@@ -69,18 +71,19 @@ def write_grid(path: Path, *, episodes: int, evaluations: int) -> tuple[Cell, ..
     return load_grid(path).cells
 
 
-def uninterrupted(cells: tuple[Cell, ...], folder: Path) -> list[RunResult]:
+def uninterrupted(
+    cells: tuple[Cell, ...], folder: Path, checkpoint_every: float = 1e9
+) -> list[RunResult]:
     """Run the cells in this process, in one go each."""
     torch.set_num_threads(1)  # as in workers
     for cell in cells:
-        work(cell, folder, 1e9, lambda: False)
+        work(cell, folder, checkpoint_every, lambda: False)
     return [load_result(CellFiles.of(folder, cell).result) for cell in cells]
 
 
 def progress(cells: tuple[Cell, ...], folder: Path) -> list[int]:
     """Return when the cells' streams were last written; a change means that a cell goes on."""
-    streams = [CellFiles.of(folder, cell).stream for cell in cells]
-    return [path.stat().st_mtime_ns if path.exists() else 0 for path in streams]
+    return [_written_ns(CellFiles.of(folder, cell).stream) for cell in cells]
 
 
 def kill(pid: int) -> None:
@@ -117,10 +120,41 @@ def kill_and_resume(
     return kills, different + leftovers(folder / "killed")
 
 
+def kill_cell(of: Cell, folder: Path, n_kills: int, longest_s: float, seed: int) -> int:
+    """Run a cell, and kill its process so often at a random moment after it went on; let it end.
+
+    Returns:
+        How many of the kills were inside the cell, after a checkpoint.
+    """
+    context, moments = multiprocessing.get_context("forkserver"), random.Random(seed)
+    context.set_forkserver_preload(PRELOAD)
+    files, n_inside = CellFiles.of(folder, of), 0
+    for _ in range(n_kills):
+        before = _written_ns(files.checkpoint)
+        process = context.Process(target=uninterrupted, args=((of,), folder, 0.0))
+        process.start()
+        while process.is_alive() and _written_ns(files.checkpoint) == before:
+            time.sleep(0.002)
+        process.join(moments.uniform(0.0, longest_s))
+        process.kill()
+        process.join()
+        n_inside += files.checkpoint.exists() and not files.result.exists()
+    uninterrupted((of,), folder, 0.0)
+    return n_inside
+
+
 def leftovers(folder: Path) -> list[str]:
     """Return names of files that done cells do not have."""
     kept = re.compile(r"seed=\d+\.(json|lock|policy\.pt)")
     return [p.name for p in folder.rglob("*") if p.is_file() and not kept.fullmatch(p.name)]
+
+
+def _written_ns(path: Path) -> int:
+    """Return when a file was last written; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _done(cells: tuple[Cell, ...], folder: Path) -> bool:

@@ -5,7 +5,19 @@ import time
 import psutil
 import pytest
 
-from support.kills import kill_and_resume, progress, write_grid
+from harness.config.cell import Budget
+from harness.results.files import CellFiles
+from harness.results.result import load_result
+from support.kills import (
+    COMPARED,
+    kill_and_resume,
+    kill_cell,
+    leftovers,
+    progress,
+    uninterrupted,
+    write_grid,
+)
+from support.recorded import cell
 
 
 @pytest.mark.slow
@@ -17,6 +29,21 @@ def test_a_run_that_is_killed_three_times_ends_with_the_same_results(tmp_path):
     assert len(kills) == 3
     assert any(kill.inside for kill in kills)
     assert not different
+
+
+@pytest.mark.slow
+def test_a_cell_that_is_killed_twenty_times_ends_with_the_same_result(tmp_path):
+    budget = Budget(episodes=400, steps=0, evaluations=200, evaluation_episodes=1)
+    of = cell("dqn", budget=budget)
+    (whole,) = uninterrupted((of,), tmp_path / "whole")
+
+    n_inside = kill_cell(of, tmp_path / "killed", n_kills=20, longest_s=0.1, seed=0)
+
+    result = load_result(CellFiles.of(tmp_path / "killed", of).result)
+    assert n_inside == 20
+    assert all(getattr(result, key) == getattr(whole, key) for key in COMPARED)
+    assert result.provenance["resumed"] == n_inside
+    assert not leftovers(tmp_path / "killed")
 
 
 @pytest.mark.slow

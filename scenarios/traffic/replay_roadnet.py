@@ -56,7 +56,7 @@ def _corners(road: Road, starts: bool, inside: float) -> Iterator[Point]:
     The two at its edge come first, on the line of the road before its other side.
     """
     end, back = (road.points[0], 1.0) if starts else (road.points[-1], -1.0)
-    u = geometry.direction(*(road.points[:2] if starts else road.points[-2:]))
+    u = geometry.direction(road.points[0], road.points[-1])  # also of a bent road
     width = 0.0
     for lane in road.widths:
         width += lane

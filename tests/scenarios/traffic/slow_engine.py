@@ -569,12 +569,13 @@ class SlowEngine:
         index = {road: r for r, road in enumerate(self.net.road_ids)}
         if any(road not in index for road in roads):
             return False
-        route = self.router.expand([v.drivable.road, *(index[road] for road in roads)])
+        here = v.route[v.road_index]  # the route's start after a load, not the lane's road
+        route = self.router.expand([here, *(index[road] for road in roads)])
         if route is None:
             return False
         old = v.route, v.road_index, v.planned
         v.route, v.road_index, v.planned = list(route), 0, []
-        if self.plan(v, 0) is None:
+        if self.plan(v, 0) is None and route[-1] != v.drivable.road:
             v.route, v.road_index, v.planned = old
             return False
         return True

@@ -8,6 +8,7 @@ from test_wrong_input import good_flow, good_roadnet, write
 from scenarios.traffic.engine import Archive, Engine, __version__
 from scenarios.traffic.engine.random_numbers import N_WORDS, draw, seed_words
 from scenarios.traffic.entries import NetworkError
+from scenarios.traffic.grid_generator import generate_roadnet
 
 
 @pytest.fixture
@@ -95,6 +96,36 @@ def test_rerouting(engine):
     assert not engine.set_vehicle_route("flow_0_0", ["road_1_1_1"])  # its lane goes straight
     assert engine.set_vehicle_route("flow_0_0", ["road_1_1_0", "road_2_1_3"])
     assert engine.get_vehicle_info("flow_0_0")["route"] == "road_0_1_0 road_1_1_0 road_2_1_3 "
+
+
+def test_a_round_trip_ends_on_the_road_where_it_begins(tmp_path):
+    straight = good_flow(route=["road_0_1_0", "road_1_1_0", "road_2_1_0"])
+    roadnet = generate_roadnet(2, 2, points=False)
+    engine = Engine(write(tmp_path, roadnet=roadnet, flow=[straight]))
+    for place in engine.simulation.net.signalized:
+        engine.set_tl_phase(engine.simulation.net.intersection_ids[place], 1)
+    engine.next_step()
+    while engine.get_vehicle_info("flow_0_0").get("road") != "road_1_1_0":
+        engine.next_step()
+    around = ["road_2_1_1", "road_2_2_2", "road_1_2_3"]  # by left turns; its lane goes straight on
+
+    assert not engine.set_vehicle_route("flow_0_0", around)
+    assert engine.set_vehicle_route("flow_0_0", [*around, "road_1_1_0"])
+    engine.step(60)
+    assert "flow_0_0" not in engine.get_vehicles(True)
+
+
+def test_after_a_load_a_new_route_begins_where_the_old_one_did(engine):
+    engine.set_tl_phase("intersection_1_1", 1)
+    engine.next_step()
+    while engine.get_vehicle_info("flow_0_0").get("road") != "road_1_1_0":
+        engine.next_step()
+    engine.load(engine.snapshot())
+
+    assert not engine.set_vehicle_route("flow_0_0", ["road_1_1_1"])  # not by its road
+    assert engine.set_vehicle_route("flow_0_0", ["road_1_1_0", "road_2_1_0"])
+    route = engine.get_vehicle_info("flow_0_0")["route"]
+    assert route == "road_0_1_0 road_1_1_0 road_2_1_0 "
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from scenarios.traffic.engine import Engine
 from scenarios.traffic.engine.decimals import WIDEST, decimals
 from scenarios.traffic.entries import NetworkError
 from scenarios.traffic.replay import Lines
-from scenarios.traffic.replay_roadnet import _hull
+from scenarios.traffic.replay_roadnet import _corners, _hull
+from scenarios.traffic.roadnet_file import Road
 
 ON = {"saveReplay": True, "roadnetLogFile": "log.json", "replayLogFile": "replay.txt"}
 
@@ -179,6 +180,15 @@ def test_places_on_a_bent_line():
     assert y.tolist() == [0.0, 0.0, 0.5, 4.0, 4.0, -0.5, -1.0]
     right, up, down = "0.0", "1.5707963267948966", "-1.5707963267948966"
     assert headings == [right, up, up, up, up, down, down]  # an end belongs to what follows
+
+
+def test_an_outline_takes_a_bent_road_for_a_straight_one():
+    bent = Road(
+        id="r", start=0, end=1, points=[(0.0, 0.0), (50.0, 80.0), (100.0, 0.0)], widths=(3.0, 4.0),
+        max_speeds=(9.0, 9.0), lanes=(), lengths=(), reach=(),
+    )  # fmt: skip
+    assert list(_corners(bent, True, 12.0)) == [(12, 0), (12, -7), (17, 0), (17, -7)]
+    assert list(_corners(bent, False, 12.0)) == [(88, 0), (88, -7), (83, 0), (83, -7)]
 
 
 def test_an_outline_begins_at_the_lowest_point_and_runs_left_around():

@@ -28,7 +28,6 @@ from filelock import FileLock
 
 from harness.config.cell import Cell
 from harness.config.grid import Grid
-from harness.export.tables import as_text_cell
 from harness.plotting.plot import Curve, Plot
 from harness.results.failure import Failure
 from harness.results.index import done_by_variant
@@ -417,6 +416,8 @@ def _started_ms(result: RunResult) -> int:
 
 
 def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    from harness.export.tables import as_text_cell  # pandas takes its time
+
     file = StringIO()
     csv.writer(file, lineterminator="\n").writerows([map(as_text_cell, head), *rows])
     return file.getvalue()

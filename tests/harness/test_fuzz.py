@@ -1,10 +1,14 @@
 """A slice of ``tox -e fuzz``, and that its valid inputs are valid."""
 
 import random
+from typing import Annotated
 
 import pytest
+from annotated_types import Interval
+from pydantic import Field
 
 import fuzz
+from scenarios.ranges import Size
 from support import ranges
 
 
@@ -36,3 +40,17 @@ def test_a_file_is_changed_in_one_place_or_two():
 
     assert tree == {"a": [1, {"b": 2.5}], "c": "x"}
     assert sum(other != tree for other in others) > 40
+
+
+@pytest.mark.parametrize(
+    ("hint", "values"),
+    [
+        (Annotated[int, Size(1, 9)], {0, 10, 10**30}),
+        (tuple[Annotated[int, Size(1, 9)], ...], {(0,), (10,), (10**30,)}),
+        (Annotated[int, Interval(ge=0, le=3)] | None, {-1, 4}),
+        (Annotated[int, Field(gt=0)], {0}),
+        (int, set()),
+    ],
+)
+def test_values_just_outside_a_range_are_found(hint, values):
+    assert {*ranges.beyond(hint)} == values

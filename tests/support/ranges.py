@@ -28,7 +28,7 @@ def outside() -> tuple[int, list[str], list[str]]:
     """
     asked, silent, open_ended = 0, list[str](), list[str]()
     for name, hint, take in _settings():
-        values = [*_beyond(hint)]
+        values = [*beyond(hint)]
         if not values and _is_number(hint):
             open_ended.append(name)
         for value in values:
@@ -64,15 +64,15 @@ def _settings() -> Iterator[tuple[str, Any, Any]]:
             )
 
 
-def _beyond(hint: Any) -> Iterator[Any]:
+def beyond(hint: Any) -> Iterator[Any]:
     """Yield values just outside the range of a type, as its settings are written."""
     inner = get_args(hint)
     if get_origin(hint) is tuple:
-        for value in _beyond(inner[0]):
+        for value in beyond(inner[0]):
             yield (value,) * (1 if inner[-1] is ... else len(inner))
     elif not hasattr(hint, "__metadata__"):
         for part in inner:
-            yield from _beyond(part)
+            yield from beyond(part)
     else:
         kind = int if int in inner else float
         for limit in hint.__metadata__:

@@ -61,6 +61,6 @@ def test_an_exponent_is_exact_at_powers_of_ten():
     assert [exponent(x) for x in (1000.0, 999.9, 0.1, 0.0999, -20.0)] == [3, 2, -1, -2, 1]
 
 
-@pytest.mark.parametrize("value", [1e26, -1e100, 1.7976931348623157e308, 1e-300])
+@pytest.mark.parametrize("value", [1e26, -1e100, 1e308, 1e-300])
 def test_figures_of_any_size_are_rounded(value):
     assert float(half_up(value, 3)) == pytest.approx(value, rel=1e-9, abs=1e-3)

@@ -13,6 +13,10 @@ from methods import METHODS
 from scenarios import SCENARIOS
 
 EVALUATIONS = 20
+EXPLODING: Named = (  # within every range, and soon infinite: each layer multiplies
+    ("hidden", (32,) * 16),
+    ("learning_rate", 10.0),
+)
 
 
 def cell(

@@ -29,13 +29,14 @@ methods = ["random", "dqn"]
 seeds = [0]
 budget = { episodes = 10, steps = 20, evaluations = 5, evaluation_episodes = 1 }
 """
-EXPLODING = GRID + "fields.learning_rate = 1e30\n"
+EXPLODING = GRID + f"fields.hidden = [{[32] * 16}]\nfields.learning_rate = 10\n"
 ENDLESS = """
 description = "a cell that does not end"
 [[sweep]]
 scenario = "prisoner"
 methods = ["dqn"]
 seeds = [0]
+size_factor = 100
 budget = { episodes = 1000000, steps = 0, evaluations = 500000, evaluation_episodes = 1 }
 """
 

@@ -32,6 +32,10 @@ PROVENANCE: Mapping[str, Any] = {
     "resumed": 0,
     "finished": "2026-01-01T00:00:00Z",
 }
+EXPLODING: Named = (  # within every range, and soon infinite: each layer multiplies
+    ("hidden", (32,) * 16),
+    ("learning_rate", 10.0),
+)
 
 
 def cell(

@@ -21,13 +21,14 @@ from support.recorded import cell, result
 from support.tasks import QUICK_GRID as GRID
 
 HEAVY = {"torch", "mlflow", "pandas", "scipy", "numpy", "pydantic", "matplotlib", "numba"}
-EXPLODING = GRID + "fields.learning_rate = 1e30\n"
+EXPLODING = GRID + f"fields.hidden = [{[32] * 16}]\nfields.learning_rate = 10\n"
 ENDLESS = """
 description = "a cell that does not end"
 [[sweep]]
 scenario = "prisoner"
 methods = ["dqn"]
 seeds = [0]
+size_factor = 100
 budget = { episodes = 1000000, steps = 0, evaluations = 500000, evaluation_episodes = 1 }
 """
 

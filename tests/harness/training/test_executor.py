@@ -20,13 +20,13 @@ from harness.results.result import load_result
 from harness.training.pool import KEEP_MEMORY, Job, Summary, execute, workers
 from harness.training.worker import Outcome
 from support import inside_workers
-from support.recorded import cell
+from support.recorded import EXPLODING, cell
 
 ROOT = Path(__file__).parents[3]
 SHORT = Budget(episodes=10, steps=20, evaluations=5, evaluation_episodes=1)
 LONG = Budget(episodes=100_000, steps=0, evaluations=50_000, evaluation_episodes=1)
 GOOD = cell(budget=SHORT)
-EXPLODES = cell(fields=(("learning_rate", 1e30),), budget=SHORT)  # its loss is soon infinite
+EXPLODES = cell(fields=EXPLODING, budget=SHORT)
 ENDLESS = cell(budget=LONG)
 
 

@@ -6,7 +6,7 @@ from harness.config.cell import Budget
 from harness.training.worker import run_cell
 from harness.tuning.runner import scoring_workers
 from harness.tuning.trial import late_mean, score
-from support.recorded import cell
+from support.recorded import EXPLODING, cell
 
 SHORT = Budget(episodes=1, steps=60, evaluations=20, evaluation_episodes=2)
 
@@ -47,7 +47,7 @@ def test_a_run_is_trained_as_any_cell_and_charged_its_steps():
 
 
 def test_a_run_that_breaks_down_is_charged_what_it_used_and_says_why():
-    of = cell("dqn", seed=1000, budget=SHORT, fields=(("learning_rate", 1e30),))
+    of = cell("dqn", seed=1000, budget=SHORT, fields=EXPLODING)
 
     outcome = score(of, lambda: False)
 

@@ -85,15 +85,16 @@ def recall_policy(folder: Path, cell: Cell) -> Training | None:
     path = CellFiles.of(folder, cell).policy
     try:
         kept = load_checkpoint(path)
+    except FileNotFoundError:
+        return None
+    try:
         if kept["fingerprint"] != cell.fingerprint:
             return None
         for whole in (False, True):  # before and after
             fresh = training.method.state_dict()
             check_fits(kept["policy"], learned(fresh), "policy", whole=whole)
             training.method.load_state_dict(fresh | kept["policy"])
-    except FileNotFoundError:
-        return None
-    except (DamagedCheckpoint, OSError):
+    except OSError:
         raise
     except Exception as error:  # of torch, NumPy and methods, for what does not fit them
         if failure_kind(error) == "memory":

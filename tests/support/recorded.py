@@ -15,6 +15,7 @@ from scenarios import SCENARIOS
 EVALUATIONS = 20
 EXPLODING: Named = (  # within every range, and soon infinite: each layer multiplies
     ("hidden", (32,) * 16),
+    ("init", "he"),
     ("learning_rate", 10.0),
 )
 

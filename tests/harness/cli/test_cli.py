@@ -29,7 +29,12 @@ methods = ["random", "dqn"]
 seeds = [0]
 budget = { episodes = 10, steps = 20, evaluations = 5, evaluation_episodes = 1 }
 """
-EXPLODING = GRID + f"fields.hidden = [{[32] * 16}]\nfields.learning_rate = 10\n"
+EXPLODING = (
+    GRID
+    + f"""
+fields = {{ hidden = [{[32] * 16}], init = "he", learning_rate = 10 }}
+"""
+)
 ENDLESS = """
 description = "a cell that does not end"
 [[sweep]]

@@ -34,6 +34,7 @@ PROVENANCE: Mapping[str, Any] = {
 }
 EXPLODING: Named = (  # within every range, and soon infinite: each layer multiplies
     ("hidden", (32,) * 16),
+    ("init", "he"),
     ("learning_rate", 10.0),
 )
 

@@ -64,7 +64,9 @@ def test_settings_that_a_method_cannot_have_are_a_failure_without_cost():
 
     assert outcome is not None
     assert (outcome.value, outcome.steps) == (None, 0)
-    assert outcome.failure == "ValueError: selfishness is 2.0; a share lies in [0, 1]"
+    assert outcome.failure == (
+        "ConfigurationError: fields.selfishness: Input should be less than or equal to 1, not 2.0"
+    )
 
 
 def test_a_stopped_run_has_no_score():

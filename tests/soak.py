@@ -86,7 +86,8 @@ def endure(folder: Path) -> bool:
             worker = max(below, key=lambda process: process.memory_info().rss)  # the other is git
             table.append((n, worker.memory_info().rss / 2**20, worker.num_fds()))
         time.sleep(0.005)
-    print("cell  memory [MB]  descriptors", run.communicate()[1] if run.returncode else "")
+    _, log = run.communicate()
+    print("cell  memory [MB]  descriptors", log if run.returncode else "")
     for n, memory_mb, descriptors in table:
         print(f"{n:4}  {memory_mb:11.1f}  {descriptors:11}")
     (_, memory_mb, descriptors), (_, last_mb, last_descriptors) = table[1], table[-1]

@@ -21,7 +21,7 @@ from support.recorded import cell, result
 from support.tasks import QUICK_GRID as GRID
 
 HEAVY = {"torch", "mlflow", "pandas", "scipy", "numpy", "pydantic", "matplotlib", "numba"}
-EXPLODING = GRID + f"fields = {{{{ hidden = [{[32] * 16}], init = 'he', learning_rate = 10 }}}}\n"
+EXPLODING = GRID + f"fields = {{ hidden = [{[32] * 16}], init = 'he', learning_rate = 10 }}\n"
 ENDLESS = """
 description = "a cell that does not end"
 [[sweep]]

@@ -44,6 +44,8 @@ _SMALL: Mapping[str, Value] = {  # where a method has such a field, also as high
     "sample_size": 8,
     "batch_size": 4,
     "share_interval": 2,
+    "sequence_length": 6,
+    "burn_in": 2,
 }
 Graph: TypeAlias = Literal["path", "drawn"]  # fixed and undirected, or directed and changing
 BUDGET = Budget(episodes=12, steps=0, evaluations=4, evaluation_episodes=2)

@@ -49,7 +49,9 @@ def _settings() -> Iterator[tuple[str, Any, Any]]:
             yield (
                 f"{method}.{field.name}",
                 hints[field.name],
-                lambda v, m=method, n=field.name: build_config(m, "jungle", "default", ((n, v),)),
+                lambda v, m=method, n=field.name: build_config(
+                    m, "jungle", "default", ((n, v),), size_factor=1
+                ),
             )
     for scenario, build in SCENARIOS.items():
         hints = get_type_hints(build.__init__, include_extras=True)

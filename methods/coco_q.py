@@ -27,6 +27,8 @@ from methods.base import Communication, Method, Rngs, State, at_most
 from scenarios.base import Actions, Spec, Timestep
 from scenarios.ranges import PositiveShare, Share, Weight
 
+MOST_STATES = 100_000  # ours: with more, most would be seen but once
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CocoQConfig:
@@ -81,9 +83,9 @@ class CocoQ(Method):
 
     @classmethod
     def memory_bytes(cls, spec: Spec, config: Any, steps: int) -> float:
-        """Count a table of everything that could be seen, at every step something new."""
+        """Count a table of all that is seen: as many states as a table can be filled for."""
         key = 2 * spec.n_features * spec.obs_dtype.itemsize
-        return steps * (key + 24.0 * spec.n_actions**2 + 500)
+        return min(steps, MOST_STATES) * (key + 24.0 * spec.n_actions**2 + 500)
 
     def scores(self, ts: Timestep) -> Float32[np.ndarray, "agents actions"]:
         """Return, per player and action, the best mean of both values with an allowed reply."""

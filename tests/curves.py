@@ -22,7 +22,8 @@ from support import tasks
 
 FOLDER = Path(__file__).parent / "golden" / "curves"
 BUDGET = Budget(episodes=2, steps=60, evaluations=2, evaluation_episodes=2)
-SHORT = {"jungle": {"max_steps": 20}}  # after some more steps, rounding decides what agents do
+# After some more steps rounding, which is the processor's, decides what agents do.
+SHORT = {"jungle": {"max_steps": 20}, "routing": {"max_steps": 30}}
 EARLY = {"warm_up": 10, "high_level_start": 0}  # so that 60 steps learn something
 
 

@@ -57,5 +57,5 @@ def crowding(cells: Iterable[Cell], n_workers: int) -> str | None:
     )
 
 
-def _gb(n_bytes: float) -> str:
+def _gb(n_bytes: int | float) -> str:
     return f"{n_bytes / 1e9:.3g}" if n_bytes < 1e12 else f"{n_bytes / 1e9:,.0f}"

@@ -145,7 +145,7 @@ def kill_cell(of: Cell, folder: Path, n_kills: int, longest_s: float, seed: int)
 
 def leftovers(folder: Path) -> list[str]:
     """Return names of files that done cells do not have."""
-    kept = re.compile(r"seed=\d+\.(json|lock|policy\.pt)")
+    kept = re.compile(r"seed=\d+\.(json|lock|policy\.pt)|grid\.txt")
     return [p.name for p in folder.rglob("*") if p.is_file() and not kept.fullmatch(p.name)]
 
 

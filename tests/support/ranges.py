@@ -50,7 +50,7 @@ def _settings() -> Iterator[tuple[str, Any, Any]]:
                 f"{method}.{field.name}",
                 hints[field.name],
                 lambda v, m=method, n=field.name: build_config(
-                    m, "jungle", "default", ((n, v),), size_factor=1
+                    m, "jungle", "default", ((n, v),), size_factor=1.0
                 ),
             )
     for scenario, build in SCENARIOS.items():

@@ -170,6 +170,10 @@ def plan(
         cost = f"{guess}{duration(cost_s)}" if cost_s else "-"
         table.add_row(task, variant, counts_text(members), cost, "; ".join(remarks))
     out.print(table)
+    both = [c for c in dict.fromkeys((r.cell.task, r.cell.budget) for r in runs) if c[1].steps]
+    for text in dict.fromkeys(budget.text for _, budget in both):
+        tasks = dict.fromkeys(task for task, budget in both if budget.text == text)
+        out.print(f"\ntraining lasts {text}: {'; '.join(tasks)}", soft_wrap=True)
     out.print(
         f"\n{len(expected)} of {len(runs)} cells to run, about {duration(total_s)} of one core"
         f"{_guessed(all(map(costs.known, expected)))}",
@@ -257,8 +261,11 @@ def _view(
     track: bool,
 ) -> Iterator["View"]:
     """Show how things go, on a terminal, in lines, and in MLflow where there is a tracker."""
+    from harness.config.memory import crowding
     from harness.training.progress import Board, watch
 
+    if said := crowding((job.cell for job in jobs), n_workers):
+        log.print(said, soft_wrap=True)
     with watch(Board(jobs, results / grid.name, n_workers), log) as view:
         if not track:
             yield view

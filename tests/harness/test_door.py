@@ -1,5 +1,6 @@
 """``import harness`` is for notebooks: quick to import, and its page shows code that runs."""
 
+import os
 import re
 import subprocess
 import sys
@@ -131,3 +132,21 @@ def test_the_page_shows_code_that_runs(python, tmp_path):
     assert all(f"harness.{name}(" in "".join(blocks) for name in harness.__all__)
     assert "after 40 episodes" in "\n".join(lines)
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_folders_of_a_users_own_shadow_nothing(tmp_path):
+    for name in ("methods", "scenarios"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('the wrong one')")
+    (tmp_path / "harness").mkdir()  # a folder without __init__.py is no package
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "harness", "plan", "--json"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from methods.base import Communication, Rngs
 from methods.learners.q_learning import QConfig, QLearner, Seen
 from methods.learners.rewards import InequityAversion, InequityConfig, TeamReward
-from methods.nn.attention import GraphNetwork, Heads, n_graph_floats, n_graph_weights
+from methods.nn.attention import GraphNetwork, Heads, graph_sizes
 from methods.nn.nets import Parameters, n_networks
 from scenarios.base import Spec
 from scenarios.ranges import Depth, SomeWidths, Units
@@ -79,17 +79,7 @@ class DGN(QLearner):
     @classmethod
     def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
         """Count those of the graph network."""
-        c, n = config, spec.n_agents
-        weights = n_graph_weights(
-            n_networks(c.parameters, n),
-            spec.n_features,
-            c.hidden,
-            c.layers,
-            c.heads,
-            c.head_size,
-            spec.n_actions,
-        )
-        graph = n_graph_floats(n, c.layers, c.heads, c.head_size)
+        weights, graph = graph_sizes(config, spec, spec.n_features)
         return weights, super().sizes(spec, config)[1] + graph
 
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:

@@ -48,7 +48,7 @@ from methods.learners.sharing import (
     share_matrix,
     share_rewards,
 )
-from methods.nn.attention import GraphNetwork, Heads, n_graph_floats, n_graph_weights
+from methods.nn.attention import GraphNetwork, Heads, graph_sizes, n_graph_floats, n_graph_weights
 from methods.nn.nets import Parameters, n_networks, soft_update
 from scenarios.base import Actions, Spec, Timestep
 from scenarios.ranges import (
@@ -121,18 +121,9 @@ class FixedLToS(QLearner):
     @classmethod
     def sizes(cls, spec: Spec, config: Any) -> tuple[int, int]:
         """Count those of the graph network, and the shares."""
-        c, n = config, spec.n_agents
-        weights = n_graph_weights(
-            n_networks(c.parameters, n),
-            spec.n_features + spec.n_neighbors + 2,
-            c.hidden,
-            c.layers,
-            c.heads,
-            c.head_size,
-            spec.n_actions,
-        )
-        graph = n_graph_floats(n, c.layers, c.heads, c.head_size)
-        return weights, super().sizes(spec, config)[1] + graph + 2 * n * n
+        n_in = spec.n_features + spec.n_neighbors + 2
+        weights, graph = graph_sizes(config, spec, n_in)
+        return weights, super().sizes(spec, config)[1] + graph + 2 * spec.n_agents**2
 
     def q(self, network: nn.Module, seen: Seen) -> Float[Tensor, "batch agents actions"]:
         """Compute Q_i(o, .; w_in_i): DGN on observations and received shares."""

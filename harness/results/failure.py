@@ -47,10 +47,13 @@ class Failure:
         write_text(path, json.dumps(asdict(self), indent=2) + "\n")
 
 
+_FAILURE = TypeAdapter(Failure)  # made once: that takes about as long as reading a result
+
+
 def load_failure(path: Path) -> Failure | None:
     """Return a cell's last failure; None without one, or when it cannot be read."""
     try:
-        return TypeAdapter(Failure).validate_json(read_file(path, MOST_BYTES), strict=True)
+        return _FAILURE.validate_json(read_file(path, MOST_BYTES), strict=True)
     except (OSError, ValueError):
         return None
 

@@ -21,7 +21,7 @@ from pebble import ProcessExpired, ProcessPool
 from harness.config.cell import Cell
 from harness.errors import StorageError
 from harness.results.failure import Failure, describe_end
-from harness.results.files import CellFiles, storage_errors
+from harness.results.files import CellFiles
 from harness.training import ONE_THREAD
 from harness.training.process import contained, initialize, stop_asked
 from harness.training.worker import Outcome, work
@@ -273,8 +273,7 @@ def _settled(
     summary.failures[job.cell] = what
     path = CellFiles.of(folder, job.cell).failure
     try:
-        with storage_errors(path):
-            what.save(path)
+        what.save(path)
     except StorageError as obstacle:
         summary.obstacle = summary.obstacle or str(obstacle)
     view.settled(job, what)

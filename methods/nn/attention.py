@@ -5,13 +5,14 @@ Per layer and head m: ``alpha_ij = softmax_{j in N_i}(q_i . k_j / sqrt(d))``, an
 the authors' code. N_i contains i; others are masked out before the softmax.
 """
 
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from methods.nn.nets import MLP, Init, Linear, agents_first, n_weights
+from methods.nn.nets import MLP, Init, Linear, agents_first, n_networks, n_weights
+from scenarios.base import Spec
 from scenarios.ranges import Size
 
 Heads: TypeAlias = Annotated[int, Size(1, 64)]
@@ -117,6 +118,17 @@ def n_graph_weights(
     ends += n_weights(n_networks, (units * (layers + 1), n_out))
     projected = n_weights(n_networks, (units, 3 * inside))
     return ends + layers * (projected + n_weights(n_networks, (inside, units)))
+
+
+def graph_sizes(config: Any, spec: Spec, n_in: int) -> tuple[int, int]:
+    """Return weights of the graph network of a Q-learner, and numbers per joint observation."""
+    c, n = config, spec.n_agents
+    shape = (c.layers, c.heads, c.head_size)
+    stack = n_networks(c.parameters, n)
+    return (
+        n_graph_weights(stack, n_in, c.hidden, *shape, spec.n_actions),
+        n_graph_floats(n, *shape),
+    )
 
 
 def n_graph_floats(n_agents: int, layers: int, heads: int, head_size: int) -> int:

@@ -45,7 +45,7 @@ class Names:
             RuntimeError: there is no such vehicle (any more).
         """
         if self._simulation.changes != self._changes:
-            self.catch_up()
+            self._catch_up()
         try:
             return self._slots[name]
         except KeyError:
@@ -54,13 +54,13 @@ class Names:
     def of(self, slots: list[int]) -> list[str]:
         """Return the names of the vehicles in some slots."""
         if self._simulation.changes != self._changes:
-            self.catch_up()
+            self._catch_up()
         return list(map(self.by_slot.__getitem__, slots))
 
     def running(self) -> tuple[list[str], Any]:
         """Return the running vehicles, sorted by name: names and slots."""
         if self._simulation.changes != self._changes:
-            self.catch_up()
+            self._catch_up()
         names, slots, trips = self._sorted
         kind = self.columns["state"]
         stays = (kind[slots] == RUNNING) & (self._trips[slots] == trips)
@@ -76,7 +76,7 @@ class Names:
             self._sorted = names, slots, self._trips[slots]
         return names, slots
 
-    def catch_up(self) -> None:
+    def _catch_up(self) -> None:
         """Forget the vehicles that went since the last look, and name those that came."""
         state = self._simulation.state
         if state is not self._state:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from filelock import FileLock
 from PIL import Image
 
 import harness.training.worker
-from harness.__main__ import main
 from harness.config.cell import Budget, Cell
 from harness.config.grid import load_grid
 from harness.plotting import animation
@@ -268,25 +268,15 @@ def test_long_episodes_are_thinned_out_evenly_and_keep_their_end(tmp_path, n_ste
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
-    (tmp_path / "mine.toml").write_text(GRID)
-    return tmp_path
+def here(here) -> Path:
+    (here / "mine.toml").write_text(GRID)
+    return here
 
 
 @pytest.fixture
-def call(here, capsys) -> Callable[..., tuple[int, str, str]]:
+def call(call) -> Callable[..., tuple[int, str, str]]:
     """Call `render` in this process; returns exit code, answer and log."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["render", "--grid", "mine.toml", *arguments])
-        out, log = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, out, log
-
-    return call
+    return partial(call, "render", "--grid", "mine.toml")
 
 
 @pytest.fixture

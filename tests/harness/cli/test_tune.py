@@ -6,12 +6,10 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness.__main__ import main
 from harness.config import hparams as tuned
 from harness.config import search_space as search
 from harness.config.grid import load_grid
@@ -32,20 +30,6 @@ def here(tmp_path, monkeypatch) -> Path:
     )
     write_grid(tmp_path / "small.toml", "dqn", "dgn", "fixed_ltos", "random")
     return tmp_path
-
-
-@pytest.fixture
-def call(here, capsys) -> Callable[..., tuple[int, str, str]]:
-    """Call the command line in this process; returns exit code, answer and log."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([*arguments])
-        out, log = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, out, log
-
-    return call
 
 
 def tune(*arguments: str) -> tuple[str, ...]:

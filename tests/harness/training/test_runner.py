@@ -218,6 +218,8 @@ def test_who_is_at_an_end_needs_no_action():
 
     training.advance()
 
+    assert training.evaluation == 1
+
 
 def test_agents_are_called_by_the_names_that_they_have():
     scenario = Line(max_steps=STEPS)
